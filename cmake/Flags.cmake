@@ -1,0 +1,33 @@
+# Every compiler flag of the project lives on fuqi_flags; no other file sets one.
+option(FUQI_FUZZ "Build the libFuzzer targets (Clang only)" OFF)
+set(FUQI_SANITIZE "" CACHE STRING "Sanitizers, as -fsanitize= takes them")
+
+add_library(fuqi_flags INTERFACE)
+target_compile_features(fuqi_flags INTERFACE cxx_std_20)
+# -ffp-contract=off: a fused multiply-add would give other bits than DuckDB on the same expression.
+target_compile_options(fuqi_flags INTERFACE
+  -Wall -Wextra -Werror -Wno-missing-field-initializers -ffp-contract=off -fno-omit-frame-pointer
+  -fstack-protector-strong -ffile-prefix-map=${CMAKE_SOURCE_DIR}/=)
+target_include_directories(fuqi_flags INTERFACE ${CMAKE_SOURCE_DIR}/src ${CMAKE_BINARY_DIR}/generated)
+if(FUQI_SANITIZE)
+  target_compile_options(fuqi_flags INTERFACE -fsanitize=${FUQI_SANITIZE} -fno-sanitize-recover=all)
+  target_link_options(fuqi_flags INTERFACE -fsanitize=${FUQI_SANITIZE})
+endif()
+if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
+  target_compile_options(fuqi_flags INTERFACE -Wthread-safety)
+endif()
+target_compile_definitions(fuqi_flags INTERFACE
+  $<$<CONFIG:Release>:_FORTIFY_SOURCE=2> FMT_USE_NONTYPE_TEMPLATE_ARGS=0)
+target_link_options(fuqi_flags INTERFACE -Wl,-z,relro,-z,now)
+
+find_program(FUQI_MOLD mold)
+if(FUQI_MOLD AND CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+  target_link_options(fuqi_flags INTERFACE -fuse-ld=mold)
+endif()
+find_program(FUQI_CCACHE ccache)
+if(FUQI_CCACHE)
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${FUQI_CCACHE})
+endif()
+set(CMAKE_CXX_EXTENSIONS ON)  # __int128 is an extension: std::numeric_limits knows it only in gnu++ mode.
+set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+set(CMAKE_EXPORT_COMPILE_COMMANDS ON)

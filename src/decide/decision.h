@@ -1,0 +1,46 @@
+#pragma once
+
+// What was decided on one event, and its stored form (docs/formats/records.md).
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "decide/pack.h"
+#include "table/datum.h"
+
+namespace fuqi::decide {
+
+// Why windows did not take an event, or why rules could not be read. Bits; stored.
+enum Flag : uint32_t {
+  kLate = 1,            // older than the newest event by more than the pack's lateness: kept out of windows
+  kFuture = 2,          // further ahead than the pack allows: kept out of windows
+  kEvaluationError = 4, // a feature or rule could not be evaluated; `error` says which and why; the pack's default action was taken
+};
+
+struct Decision {
+  uint64_t event_seq = 0;          // of the Event record
+  Action action = Action::kApprove;
+  uint32_t flags = 0;
+  std::vector<uint32_t> hits;      // indexes into the pack's rules, rising
+  table::Row features;             // in the pack's feature order; NULL throughout when kept out of windows
+  std::string error;               // English; empty unless kEvaluationError
+
+  uint64_t seq() const { return event_seq + 1; }  // of the Decision record
+};
+
+// "aml-00000000000000000017": pack and sequence number of the Decision record.
+std::string DecisionId(std::string_view pack, uint64_t decision_seq);
+struct DecisionRef {
+  std::string pack;
+  uint64_t seq = 0;
+};
+Result<DecisionRef> ParseDecisionId(std::string_view id);
+
+// Event as admitted. `received_us` is -1 where events are read from a file.
+struct Event {
+  table::Row columns;
+  int64_t received_us = -1;
+};
+
+}  // namespace fuqi::decide

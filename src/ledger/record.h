@@ -1,0 +1,39 @@
+#pragma once
+
+// What the durable log holds. docs/formats/log.md gives the bytes.
+
+#include <cstdint>
+
+#include "base/bytes.h"
+
+namespace fuqi::ledger {
+
+// Numbers are stored: never reuse one.
+enum class RecordType : uint16_t {
+  kPublish = 1,   // a pack becomes the one that decides: its whole text, hashes of engine semantics and time-zone data
+  kEvent = 2,     // an admitted event
+  kDecision = 3,  // what was decided on the event just before it
+  kDefault = 4,   // a pack's default action was answered without a decision
+  kPermit = 5,    // a permit to read was given
+};
+
+// A record is split so that a part of it can be destroyed later without breaking the evidence of its neighbours: `core` stays in the
+// clear (ids, tokens, amounts, times), `payload` may be encrypted under the key of `bucket` (0: not encrypted). The tree's leaf covers
+// both as stored.
+struct Record {
+  RecordType type{};
+  uint16_t version = 1;  // of this type's layout
+  uint64_t bucket = 0;
+  ByteView core;
+  ByteView payload;
+};
+
+struct StoredRecord : Record {
+  uint64_t seq = 0;  // from 0, without gaps, for the life of the log
+};
+
+// The bytes that a leaf of the Merkle tree hashes: type, version, bucket, core and payload, as stored. They hold no sequence number:
+// the leaf's index is the record's sequence number.
+void EncodeRecord(const Record& record, Bytes& out);
+
+}  // namespace fuqi::ledger
