@@ -33,11 +33,13 @@ uint64_t ByteReader::Varint() {
 
 Result<void> ByteReader::Finish(std::string_view what) const {
   if (!ok_) {
-    return Err(ErrorCode::kParse, "{} ends too early, or holds a length that is not possible, at byte {}", what,
+    return Err(ErrorCode::kParse,
+               "{} ends too early, or holds a length that is not possible, at byte {}", what,
                position_);
   }
   if (!at_end()) {
-    return Err(ErrorCode::kParse, "{} has {} bytes too many after byte {}", what, remaining(), position_);
+    return Err(ErrorCode::kParse, "{} has {} bytes too many after byte {}", what, remaining(),
+               position_);
   }
   return {};
 }
@@ -65,7 +67,8 @@ Result<Bytes> FromHex(std::string_view hex) {
     int high = digit(hex[2 * i]);
     int low = digit(hex[2 * i + 1]);
     if (high < 0 || low < 0) {
-      return Err(ErrorCode::kParse, "character {} is not one of 0-9 a-f", 2 * i + (high < 0 ? 1 : 2));
+      return Err(ErrorCode::kParse, "character {} is not one of 0-9 a-f",
+                 2 * i + (high < 0 ? 1 : 2));
     }
     bytes[i] = static_cast<uint8_t>(high * 16 + low);
   }

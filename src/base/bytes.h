@@ -1,7 +1,8 @@
 #pragma once
 
-// Bytes out and bytes in: the one way in which records, snapshots and states are laid out. Little-endian, fixed width or LEB128;
-// text and blobs are length-prefixed. Reading is total: it never runs past the end and never trusts a length.
+// Bytes out and bytes in: the one way in which records, snapshots and states are laid out.
+// Little-endian, fixed width or LEB128; text and blobs are length-prefixed. Reading is total: it
+// never runs past the end and never trusts a length.
 
 #include <array>
 #include <bit>
@@ -65,7 +66,8 @@ class ByteWriter {
   Bytes& out_;
 };
 
-// After the first failure every read gives zero or empty and ok() stays false: read a whole structure, then ask once.
+// After the first failure every read gives zero or empty and ok() stays false: read a whole
+// structure, then ask once.
 class ByteReader {
  public:
   explicit ByteReader(ByteView bytes) : bytes_(bytes) {}

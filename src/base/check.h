@@ -1,7 +1,8 @@
 #pragma once
 
-// FUQI_CHECK(condition): a broken invariant ends the process, in release builds too. A decision made on corrupt state is worse than
-// no decision; what a user or a peer can cause is an Error (base/result.h), never a failed check.
+// FUQI_CHECK(condition): a broken invariant ends the process, in release builds too. A decision
+// made on corrupt state is worse than no decision; what a user or a peer can cause is an Error
+// (base/result.h), never a failed check.
 
 #include <source_location>
 #include <string_view>
@@ -13,9 +14,9 @@ namespace fuqi::internal {
 
 }  // namespace fuqi::internal
 
-#define FUQI_CHECK(condition)                               \
-  do {                                                      \
-    if (!(condition)) [[unlikely]] {                        \
+#define FUQI_CHECK(condition)                                          \
+  do {                                                                 \
+    if (!(condition)) [[unlikely]] {                                   \
       ::fuqi::internal::CheckFailed("broken invariant: ", #condition); \
-    }                                                       \
+    }                                                                  \
   } while (false)

@@ -1,6 +1,7 @@
 #pragma once
 
-// Time as the world shows it. State never depends on it: what the fold needs of the clock (an event's receipt) is written into a record.
+// Time as the world shows it. State never depends on it: what the fold needs of the clock (an
+// event's receipt) is written into a record.
 
 #include <cstdint>
 

@@ -1,10 +1,13 @@
 #pragma once
 
-// The disk behind an interface, so that a test can lose, tear and reorder what was not synced, and fail any call.
+// The disk behind an interface, so that a test can lose, tear and reorder what was not synced, and
+// fail any call.
 //
-// The promise that callers rely on, and no more: after File::Sync returns without error, the file's bytes written before it survive a
-// crash; after Disk::SyncDir, so do creations, renames and removals in that directory. Anything else may be lost, torn at any byte, or
-// kept in any order. A failed Sync may have lost the bytes for ever: do not retry it, stop (PostgreSQL learnt this in 2018).
+// The promise that callers rely on, and no more: after File::Sync returns without error, the file's
+// bytes written before it survive a crash; after Disk::SyncDir, so do creations, renames and
+// removals in that directory. Anything else may be lost, torn at any byte, or kept in any order. A
+// failed Sync may have lost the bytes for ever: do not retry it, stop (PostgreSQL learnt this in
+// 2018).
 
 #include <cstdint>
 #include <memory>
@@ -48,7 +51,8 @@ class Disk {
   virtual Result<void> MakeDirs(const std::string& dir) = 0;
   // Names of files in `dir`, sorted bytewise.
   virtual Result<std::vector<std::string>> List(const std::string& dir) = 0;
-  // Holds the directory for one process until the lock object dies; kUnavailable if another process holds it.
+  // Holds the directory for one process until the lock object dies; kUnavailable if another process
+  // holds it.
   virtual Result<std::shared_ptr<void>> Lock(const std::string& dir) = 0;
 };
 
@@ -57,7 +61,8 @@ Disk& SystemDisk();
 
 // Whole-file helpers, for small files.
 Result<Bytes> ReadFile(Disk& disk, const std::string& path, uint64_t max_bytes);
-// Writes path.tmp, syncs it, renames it over `path`, syncs the directory: after it returns the new content is what a crash leaves.
+// Writes path.tmp, syncs it, renames it over `path`, syncs the directory: after it returns the new
+// content is what a crash leaves.
 Result<void> WriteFileAtomically(Disk& disk, const std::string& path, ByteView bytes);
 
 }  // namespace fuqi

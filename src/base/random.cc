@@ -72,7 +72,8 @@ Result<void> SecureRandom(std::span<uint8_t> out) {
       if (errno == EINTR) {
         continue;
       }
-      return Err(ErrorCode::kIo, "the operating system gives no random bytes: {}", std::strerror(errno));
+      return Err(ErrorCode::kIo, "the operating system gives no random bytes: {}",
+                 std::strerror(errno));
     }
     out = out.subspan(static_cast<size_t>(got));
   }

@@ -1,7 +1,7 @@
 #pragma once
 
-// Two kinds of chance, never mixed up: SeededRandom repeats a run from its seed (tests, simulation, generated data); SecureRandom fills
-// keys and nonces from the operating system.
+// Two kinds of chance, never mixed up: SeededRandom repeats a run from its seed (tests, simulation,
+// generated data); SecureRandom fills keys and nonces from the operating system.
 
 #include <array>
 #include <cstdint>
@@ -11,8 +11,8 @@
 
 namespace fuqi {
 
-// xoshiro256** [Blackman and Vigna 2021], seeded through splitmix64. The same seed gives the same numbers on every machine and in every
-// version; not for secrets.
+// xoshiro256** [Blackman and Vigna 2021], seeded through splitmix64. The same seed gives the same
+// numbers on every machine and in every version; not for secrets.
 class SeededRandom {
  public:
   explicit SeededRandom(uint64_t seed);
@@ -26,7 +26,8 @@ class SeededRandom {
   bool Chance(double probability) { return Unit() < probability; }
   // Standard normal (polar method; libm's log and sqrt only).
   double Normal();
-  // A generator whose stream does not overlap this one's in practice; for giving each part of a run its own.
+  // A generator whose stream does not overlap this one's in practice; for giving each part of a run
+  // its own.
   SeededRandom Fork() { return SeededRandom(Next()); }
 
  private:

@@ -2,9 +2,10 @@
 
 // The one error model: a function that can fail returns Result<T>; nothing of ours throws.
 //
-// Result<T> has the member names of std::expected, so that it can become an alias once the shipping compiler has it. Error carries a
-// closed code, a message template with its arguments (so that it can be told in Chinese and in English), the place in the user's input
-// that is at fault, and the place in our source that noticed. A message never holds a secret or another party's data.
+// Result<T> has the member names of std::expected, so that it can become an alias once the shipping
+// compiler has it. Error carries a closed code, a message template with its arguments (so that it
+// can be told in Chinese and in English), the place in the user's input that is at fault, and the
+// place in our source that noticed. A message never holds a secret or another party's data.
 //
 //   Result<int> Parse(std::string_view s) {
 //     if (s.empty()) return Err(ErrorCode::kParse, "an empty text is no number");
@@ -31,24 +32,24 @@ namespace fuqi {
 
 // Numbers are evidence (they are stored in records): never reuse one.
 enum class ErrorCode : uint16_t {
-  kInvalidArgument = 1,    // a value that the caller chose is not usable
-  kUsage = 2,              // the command line is wrong                        (exit 2)
-  kConfig = 3,             // a configuration file or pack is wrong            (exit 3)
-  kParse = 4,              // text or bytes do not follow their grammar
-  kTypeMismatch = 5,       // a value or expression is of another type than needed
-  kOutOfRange = 6,         // overflow, or beyond a stated bound
-  kUnsupported = 7,        // a construct this executor refuses, by name
+  kInvalidArgument = 1,  // a value that the caller chose is not usable
+  kUsage = 2,            // the command line is wrong                        (exit 2)
+  kConfig = 3,           // a configuration file or pack is wrong            (exit 3)
+  kParse = 4,            // text or bytes do not follow their grammar
+  kTypeMismatch = 5,     // a value or expression is of another type than needed
+  kOutOfRange = 6,       // overflow, or beyond a stated bound
+  kUnsupported = 7,      // a construct this executor refuses, by name
   kNotFound = 8,
   kAlreadyExists = 9,
-  kConflict = 10,          // the same id with other content
+  kConflict = 10,  // the same id with other content
   kPermissionDenied = 11,
   kUnauthenticated = 12,
-  kIo = 13,                // the operating system refused or failed
+  kIo = 13,  // the operating system refused or failed
   kDiskFull = 14,
-  kCorrupt = 15,           // stored bytes are not what was stored, or evidence does not verify (exit 4)
-  kUnavailable = 16,       // not now: shutting down, or the log has failed
+  kCorrupt = 15,      // stored bytes are not what was stored, or evidence does not verify (exit 4)
+  kUnavailable = 16,  // not now: shutting down, or the log has failed
   kDeadlineExceeded = 17,
-  kResourceExhausted = 18, // a bound on memory, queue or size was reached
+  kResourceExhausted = 18,  // a bound on memory, queue or size was reached
   kCancelled = 19,
   kInternal = 20,
 };
@@ -58,7 +59,8 @@ std::string_view ErrorCodeName(ErrorCode code);
 
 enum class Language : uint8_t { kEnglish, kChinese };
 
-// Where in the user's input the fault lies. Lines and columns count from 1; columns count code points; 0 is "unknown".
+// Where in the user's input the fault lies. Lines and columns count from 1; columns count code
+// points; 0 is "unknown".
 struct Where {
   std::string file;
   int line = 0;
@@ -99,7 +101,8 @@ class [[nodiscard]] Error {
   Error&& At(Where where) &&;
   Error At(Where where) const&;
 
-  // Process exit code by the conventions: 1 failed, 2 usage, 3 configuration, 4 evidence does not verify.
+  // Process exit code by the conventions: 1 failed, 2 usage, 3 configuration, 4 evidence does not
+  // verify.
   int exit_code() const;
 
  private:
@@ -202,11 +205,11 @@ class [[nodiscard]] Result {
 #define FUQI_CONCAT(a, b) FUQI_CONCAT_(a, b)
 
 // Leaves the function with the error of `expr`, a Result, if it holds one.
-#define FUQI_RETURN_IF_ERROR(expr)                              \
-  do {                                                          \
+#define FUQI_RETURN_IF_ERROR(expr)                               \
+  do {                                                           \
     if (auto fuqi_result_ = (expr); !fuqi_result_.has_value()) { \
-      return std::move(fuqi_result_).error();                   \
-    }                                                           \
+      return std::move(fuqi_result_).error();                    \
+    }                                                            \
   } while (false)
 
 // FUQI_ASSIGN_OR_RETURN(auto x, F()) binds x to F's value or leaves the function with F's error.

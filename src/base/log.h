@@ -1,0 +1,60 @@
+#pragma once
+
+// The operator's log: one line on stderr for each event, as text or JSON. It is not the evidence
+// (that is ledger/log.h), and nothing may depend on it.
+//
+// SECURITY: a line holds the message, a literal, and the fields that the caller lists one by one.
+// There is no way to log a whole object, so that a key or a customer's data gets in only by being
+// named. Bytes that could forge a line (control characters) are escaped.
+//
+// Threads: any.
+//
+//   LogInfo("ledger", "a torn tail was cut off", {{"file", path}, {"bytes", n}});
+//   → 2026-07-01T08:30:00.123456Z INFO ledger: a torn tail was cut off file=000001.log bytes=17
+
+#include <fmt/core.h>
+
+#include <concepts>
+#include <cstdint>
+#include <functional>
+#include <initializer_list>
+#include <string>
+#include <string_view>
+#include <type_traits>
+
+#include "base/result.h"
+
+namespace fuqi {
+
+enum class LogLevel : uint8_t { kDebug, kInfo, kWarn, kError };
+enum class LogFormat : uint8_t { kText, kJson };
+
+// "debug", "info", "warn", "error"; "text", "json"; kUsage otherwise.
+Result<LogLevel> ParseLogLevel(std::string_view name);
+Result<LogFormat> ParseLogFormat(std::string_view name);
+
+struct LogField {
+  template <class T>
+  LogField(std::string_view k, const T& v)
+      : key(k), value(fmt::format("{}", v)), bare(std::is_arithmetic_v<T>) {}
+
+  std::string_view key;
+  std::string value;
+  bool bare;  // a number or a truth value: JSON writes it without quotes
+};
+using LogFields = std::initializer_list<LogField>;
+
+struct LogSettings {
+  LogLevel level = LogLevel::kInfo;  // lines below it are dropped
+  LogFormat format = LogFormat::kText;
+  // Takes the finished lines, without line end, in place of stderr; for tests.
+  std::function<void(std::string_view)> sink;
+};
+void ConfigureLog(LogSettings settings);
+
+void LogDebug(std::string_view module, std::string_view message, LogFields fields = {});
+void LogInfo(std::string_view module, std::string_view message, LogFields fields = {});
+void LogWarn(std::string_view module, std::string_view message, LogFields fields = {});
+void LogError(std::string_view module, std::string_view message, LogFields fields = {});
+
+}  // namespace fuqi
