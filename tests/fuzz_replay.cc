@@ -1,5 +1,6 @@
-// The main of a fuzzer where libFuzzer is not linked: runs the target once over every file of the corpus folder it is given, and over
-// each file's prefixes and single-byte changes, so that the saved inputs also exercise truncation.
+// The main of a fuzzer where libFuzzer is not linked: runs the target once over every file of the
+// corpus folder it is given, and over each file's prefixes and single-byte changes, so that the
+// saved inputs also exercise truncation.
 
 #include <algorithm>
 #include <cstdint>
@@ -19,7 +20,8 @@ int main(int argc, char** argv) {
   int inputs = 0;
   for (const auto& entry : std::filesystem::directory_iterator(argv[1])) {
     std::ifstream in(entry.path(), std::ios::binary);
-    std::vector<uint8_t> bytes((std::istreambuf_iterator<char>(in)), std::istreambuf_iterator<char>());
+    std::vector<uint8_t> bytes((std::istreambuf_iterator<char>(in)),
+                               std::istreambuf_iterator<char>());
     LLVMFuzzerTestOneInput(bytes.data(), bytes.size());
     const size_t step = std::max<size_t>(1, bytes.size() / 64);
     for (size_t i = 0; i < bytes.size(); i += step) {
