@@ -10,16 +10,17 @@ namespace fuqi::ledger {
 
 // Numbers are stored: never reuse one.
 enum class RecordType : uint16_t {
-  kPublish = 1,   // a pack becomes the one that decides: its whole text, hashes of engine semantics and time-zone data
+  kPublish = 1,   // a pack becomes the one that decides: its whole text, hashes of engine semantics
+                  // and time-zone data
   kEvent = 2,     // an admitted event
   kDecision = 3,  // what was decided on the event just before it
   kDefault = 4,   // a pack's default action was answered without a decision
   kPermit = 5,    // a permit to read was given
 };
 
-// A record is split so that a part of it can be destroyed later without breaking the evidence of its neighbours: `core` stays in the
-// clear (ids, tokens, amounts, times), `payload` may be encrypted under the key of `bucket` (0: not encrypted). The tree's leaf covers
-// both as stored.
+// A record is split so that a part of it can be destroyed later without breaking the evidence of
+// its neighbours: `core` stays in the clear (ids, tokens, amounts, times), `payload` may be
+// encrypted under the key of `bucket` (0: not encrypted). The tree's leaf covers both as stored.
 struct Record {
   RecordType type{};
   uint16_t version = 1;  // of this type's layout
@@ -32,8 +33,33 @@ struct StoredRecord : Record {
   uint64_t seq = 0;  // from 0, without gaps, for the life of the log
 };
 
-// The bytes that a leaf of the Merkle tree hashes: type, version, bucket, core and payload, as stored. They hold no sequence number:
-// the leaf's index is the record's sequence number.
+// The bytes that a leaf of the Merkle tree hashes, and that the log stores: type, version, core
+// length, bucket, core and payload. No two records have the same bytes. They hold no sequence
+// number: the leaf's index is the record's sequence number.
+constexpr size_t kRecordHeadBytes = 16;
+size_t EncodedSize(const Record& record);
 void EncodeRecord(const Record& record, Bytes& out);
+// The record whose encoding `encoded` is; it views `encoded`. kParse.
+Result<Record> DecodeRecord(ByteView encoded);
+
+// A record together with the bytes that it views. It moves but is not copied: a copy would view
+// another's bytes.
+class OwnedRecord {
+ public:
+  // `encoded` must decode.
+  OwnedRecord(uint64_t seq, Bytes encoded);
+  OwnedRecord(OwnedRecord&&) = default;
+  OwnedRecord& operator=(OwnedRecord&&) = default;
+  OwnedRecord(const OwnedRecord&) = delete;
+  OwnedRecord& operator=(const OwnedRecord&) = delete;
+
+  const StoredRecord& operator*() const { return record_; }
+  const StoredRecord* operator->() const { return &record_; }
+  ByteView encoded() const { return encoded_; }
+
+ private:
+  Bytes encoded_;
+  StoredRecord record_;
+};
 
 }  // namespace fuqi::ledger
