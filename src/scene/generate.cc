@@ -1,0 +1,356 @@
+#include "scene/generate.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "base/random.h"
+#include "base/time.h"
+
+namespace fuqi::scene {
+
+namespace {
+
+constexpr std::array<std::string_view, kPatterns> kNames = {
+    "fan_out", "fan_in",         "cycle",          "random",    "bipartite",
+    "stack",   "scatter_gather", "gather_scatter", "card_fraud"};
+
+// How one account lives. Rates are events a day.
+struct Profile {
+  double transfers_per_day;
+  double cards_per_day;
+  int64_t usual_transfer_fen;
+  int64_t usual_card_fen;
+  int64_t salary_fen;
+  int32_t employer;
+  int salary_day;                 // of the month-like period of 30 days
+  int32_t device;
+  std::vector<int32_t> friends;   // whom it pays again and again
+  std::vector<int32_t> shops;
+};
+
+class Generator {
+ public:
+  explicit Generator(const GenerateOptions& options)
+      : options_(options), random_(options.seed), merchants_(std::max(20, options.accounts / 20)) {
+    out_.accounts = options.accounts;
+  }
+
+  Generated Run() {
+    MakeProfiles();
+    for (int32_t account = 0; account < options_.accounts; ++account) {
+      Live(account);
+    }
+    Plant();
+    std::stable_sort(
+        out_.transactions.begin(), out_.transactions.end(),
+        [](const Transaction& a, const Transaction& b) { return a.ts_us < b.ts_us; });
+    return std::move(out_);
+  }
+
+ private:
+  int32_t AnyAccount() { return static_cast<int32_t>(random_.Below(options_.accounts)); }
+  int32_t AnyMerchant() {
+    // Squaring makes a few merchants large and most small.
+    const double u = random_.Unit();
+    return options_.accounts + static_cast<int32_t>(u * u * merchants_);
+  }
+  // Log-normal around `median`, never below one yuan.
+  int64_t Around(int64_t median, double spread) {
+    const double factor = std::exp(spread * random_.Normal());
+    return std::max<int64_t>(100, std::llround(static_cast<double>(median) * factor));
+  }
+  // A moment of a day: most in waking hours, with peaks at noon and in the evening.
+  int64_t WakingTime() {
+    const double peak = random_.Chance(0.5) ? 12.5 : 19.5;
+    const double hour = std::clamp(peak + 2.5 * random_.Normal(), 0.0, 23.99);
+    return static_cast<int64_t>(hour * 3600) * kSecondUs + random_.Between(0, 999) * 1000;
+  }
+  // How many events a day has when `rate` are usual: a Poisson number by counting exponential gaps.
+  int Count(double rate) {
+    int count = 0;
+    for (double left = std::exp(-rate), product = random_.Unit(); product > left; ++count) {
+      product *= random_.Unit();
+    }
+    return count;
+  }
+
+  void MakeProfiles() {
+    profiles_.resize(options_.accounts);
+    for (int32_t account = 0; account < options_.accounts; ++account) {
+      Profile& profile = profiles_[account];
+      profile.transfers_per_day = std::min(4.0, 0.15 * std::exp(0.8 * random_.Normal()));
+      profile.cards_per_day = std::min(6.0, 0.4 * std::exp(0.7 * random_.Normal()));
+      profile.usual_transfer_fen = Around(30'000, 0.8);
+      profile.usual_card_fen = Around(8'000, 0.6);
+      profile.salary_fen = Around(800'000, 0.5) / 10'000 * 10'000;
+      profile.employer = AnyAccount();
+      profile.salary_day = static_cast<int>(random_.Below(30));
+      profile.device = account;
+      for (int i = 0, n = 2 + static_cast<int>(random_.Below(8)); i < n; ++i) {
+        profile.friends.push_back(AnyAccount());
+      }
+      for (int i = 0, n = 3 + static_cast<int>(random_.Below(8)); i < n; ++i) {
+        profile.shops.push_back(AnyMerchant());
+      }
+    }
+  }
+
+  void Live(int32_t account) {
+    const Profile& profile = profiles_[account];
+    for (int day = 0; day < options_.days; ++day) {
+      const int64_t midnight = options_.start_us + day * kDayUs;
+      for (int i = Count(profile.transfers_per_day); i > 0; --i) {
+        const int32_t payee = random_.Chance(0.85)
+                                  ? profile.friends[random_.Below(profile.friends.size())]
+                                  : AnyAccount();
+        Transfer(midnight + WakingTime(), account, payee, Around(profile.usual_transfer_fen, 0.7));
+      }
+      for (int i = Count(profile.cards_per_day); i > 0; --i) {
+        const int32_t shop = random_.Chance(0.8)
+                                 ? profile.shops[random_.Below(profile.shops.size())]
+                                 : AnyMerchant();
+        Card(midnight + WakingTime(), account, shop, Around(profile.usual_card_fen, 0.8),
+             profile.device, random_.Chance(0.002), -1);
+      }
+      if (day % 30 == profile.salary_day) {
+        Transfer(midnight + 9 * kHourUs + random_.Between(0, 3600) * kSecondUs, profile.employer,
+                 account, profile.salary_fen);
+      }
+    }
+  }
+
+  void Transfer(int64_t ts, int32_t payer, int32_t payee, int64_t fen, int32_t planted = -1) {
+    if (payer != payee) {
+      out_.transactions.push_back(
+          {.ts_us = ts, .payer = payer, .payee = payee, .amount_fen = fen, .planted = planted});
+    }
+  }
+  void Card(int64_t ts, int32_t payer, int32_t shop, int64_t fen, int32_t device, bool abroad,
+            int32_t planted) {
+    out_.transactions.push_back({.ts_us = ts,
+                                 .payer = payer,
+                                 .payee = shop,
+                                 .amount_fen = fen,
+                                 .device = device,
+                                 .planted = planted,
+                                 .card = true,
+                                 .abroad = abroad});
+  }
+
+  // --- planted patterns ---
+
+  // `count` accounts that no other pattern uses.
+  std::vector<int32_t> Fresh(int count) {
+    std::vector<int32_t> accounts;
+    while (static_cast<int>(accounts.size()) < count) {
+      const int32_t account = AnyAccount();
+      if (!used_[account]) {
+        used_[account] = true;
+        accounts.push_back(account);
+      }
+    }
+    return accounts;
+  }
+  static std::vector<int32_t> Slice(const std::vector<int32_t>& all, size_t from, size_t count) {
+    return {all.begin() + from, all.begin() + from + count};
+  }
+  // Every one of `from` pays some of `total`, split over `to`, within `span` from `start`.
+  void Move(const std::vector<int32_t>& from, const std::vector<int32_t>& to, int64_t total,
+            int64_t start, int64_t span) {
+    const auto shares = static_cast<int64_t>(from.size() * to.size());
+    for (int32_t payer : from) {
+      for (int32_t payee : to) {
+        const int64_t fen = std::max<int64_t>(100, Around(total / shares, 0.15));
+        Transfer(start + static_cast<int64_t>(random_.Unit() * static_cast<double>(span)), payer,
+                 payee, fen, current_);
+      }
+    }
+  }
+
+  void Plant() {
+    used_.assign(options_.accounts, false);
+    for (int kind = 0; kind < kPatterns; ++kind) {
+      for (int i = 0; i < options_.patterns[kind]; ++i) {
+        current_ = static_cast<int32_t>(out_.planted.size());
+        const auto pattern = static_cast<Pattern>(kind);
+        std::vector<int32_t> accounts =
+            pattern == Pattern::kCardFraud ? PlantCardFraud() : PlantLaundering(pattern);
+        std::sort(accounts.begin(), accounts.end());
+        out_.planted.push_back({pattern, std::move(accounts)});
+      }
+    }
+  }
+
+  std::vector<int32_t> PlantLaundering(Pattern pattern) {
+    const int n = static_cast<int>(random_.Between(8, 14));
+    const int64_t total = random_.Between(5'000'000, 30'000'000);  // 50,000 to 300,000 yuan
+    const int64_t kept = total * random_.Between(92, 98) / 100;    // what is passed on
+    const int64_t stage = random_.Between(6, 30) * kHourUs;
+    const int64_t room = std::max<int64_t>(kDayUs, options_.days * kDayUs - 3 * stage - kDayUs);
+    const int64_t start =
+        options_.start_us + static_cast<int64_t>(random_.Unit() * static_cast<double>(room));
+    std::vector<int32_t> all;
+    switch (pattern) {
+      case Pattern::kFanOut:
+        all = Fresh(n + 1);
+        Move(Slice(all, 0, 1), Slice(all, 1, n), total, start, stage);
+        break;
+      case Pattern::kFanIn:
+        all = Fresh(n + 1);
+        Move(Slice(all, 1, n), Slice(all, 0, 1), total, start, stage);
+        break;
+      case Pattern::kCycle: {
+        all = Fresh(n);
+        int64_t fen = total / 10;
+        for (int hop = 0; hop < n; ++hop) {
+          Transfer(start + hop * (2 * stage / n) + random_.Between(0, 30) * kMinuteUs, all[hop],
+                   all[(hop + 1) % n], fen, current_);
+          fen = fen * random_.Between(95, 99) / 100;
+        }
+        break;
+      }
+      case Pattern::kRandom: {
+        all = Fresh(n);
+        for (int hop = 0; hop < 2 * n; ++hop) {
+          const auto payer = static_cast<size_t>(hop < n ? hop : random_.Below(n));
+          const size_t payee = (payer + 1 + random_.Below(n - 1)) % n;
+          Transfer(start + hop * (2 * stage / (2 * n)), all[payer], all[payee],
+                   Around(total / (2 * n), 0.3), current_);
+        }
+        break;
+      }
+      case Pattern::kBipartite: {
+        all = Fresh(n);
+        const int half = n / 2;
+        Move(Slice(all, 0, half), Slice(all, half, n - half), total, start, stage);
+        break;
+      }
+      case Pattern::kStack: {
+        all = Fresh(n);
+        const int third = n / 3;
+        const auto middle = Slice(all, third, third);
+        Move(Slice(all, 0, third), middle, total, start, stage);
+        Move(middle, Slice(all, 2 * third, n - 2 * third), kept, start + stage, stage);
+        break;
+      }
+      case Pattern::kScatterGather: {
+        all = Fresh(n);
+        const auto middle = Slice(all, 1, n - 2);
+        Move(Slice(all, 0, 1), middle, total, start, stage);
+        Move(middle, Slice(all, n - 1, 1), kept, start + stage, stage);
+        break;
+      }
+      case Pattern::kGatherScatter: {
+        all = Fresh(n);
+        const int half = n / 2;
+        const auto middle = Slice(all, half, 1);
+        Move(Slice(all, 0, half), middle, total, start, stage);
+        Move(middle, Slice(all, half + 1, n - half - 1), kept, start + stage, stage);
+        break;
+      }
+      case Pattern::kCardFraud:
+        break;
+    }
+    return all;
+  }
+
+  // A stolen card: small payments to see whether it works, then large ones, within hours, at night, from a strange device abroad.
+  std::vector<int32_t> PlantCardFraud() {
+    std::vector<int32_t> all = Fresh(1);
+    const int32_t strange_device = options_.accounts + current_;
+    int64_t ts = options_.start_us + random_.Between(options_.days / 3, options_.days - 2) * kDayUs +
+                 random_.Between(1, 4) * kHourUs;
+    for (int i = 0, n = static_cast<int>(random_.Between(2, 4)); i < n; ++i) {
+      Card(ts, all[0], AnyMerchant(), random_.Between(100, 900), strange_device, true, current_);
+      ts += random_.Between(1, 6) * kMinuteUs;
+    }
+    for (int i = 0, n = static_cast<int>(random_.Between(4, 9)); i < n; ++i) {
+      Card(ts, all[0], AnyMerchant(), random_.Between(80'000, 500'000), strange_device, true,
+           current_);
+      ts += random_.Between(2, 25) * kMinuteUs;
+    }
+    return all;
+  }
+
+  const GenerateOptions& options_;
+  SeededRandom random_;
+  int merchants_;
+  std::vector<Profile> profiles_;
+  std::vector<bool> used_;
+  int32_t current_ = -1;
+  Generated out_;
+};
+
+std::string Name(int32_t index, int accounts) {
+  return index < accounts ? fmt::format("A{:07}", index) : fmt::format("M{:05}", index - accounts);
+}
+
+}  // namespace
+
+std::string_view PatternName(Pattern pattern) { return kNames[static_cast<size_t>(pattern)]; }
+
+Result<Pattern> ParsePattern(std::string_view name) {
+  const auto it = std::find(kNames.begin(), kNames.end(), name);
+  if (it == kNames.end()) {
+    return Err(ErrorCode::kInvalidArgument, "'{}' is no pattern; known are {}", name,
+               fmt::format("{}", fmt::join(kNames, ", ")));
+  }
+  return static_cast<Pattern>(it - kNames.begin());
+}
+
+Result<Generated> Generate(const GenerateOptions& options) {
+  if (options.accounts < 50 || options.accounts > 5'000'000) {
+    return Err(ErrorCode::kInvalidArgument, "accounts must lie between 50 and 5,000,000, not {}",
+               options.accounts);
+  }
+  if (options.days < 7 || options.days > 3'650) {
+    return Err(ErrorCode::kInvalidArgument, "days must lie between 7 and 3,650, not {}",
+               options.days);
+  }
+  int64_t planted = 0;
+  for (int count : options.patterns) {
+    if (count < 0) {
+      return Err(ErrorCode::kInvalidArgument, "a pattern cannot be planted {} times", count);
+    }
+    planted += count;
+  }
+  // A pattern takes at most 15 accounts; beyond a half of all of them, "ordinary life" would not be ordinary.
+  if (planted * 15 > options.accounts / 2) {
+    return Err(ErrorCode::kInvalidArgument,
+               "{} patterns need at least {} accounts, and there are {}", planted, planted * 30,
+               options.accounts);
+  }
+  return Generator(options).Run();
+}
+
+std::string TransactionsCsv(const Generated& generated) {
+  fmt::memory_buffer out;
+  fmt::format_to(std::back_inserter(out), "txn_id,ts,payer,payee,amount,channel,country,device\n");
+  int64_t number = 0;
+  for (const Transaction& t : generated.transactions) {
+    fmt::format_to(std::back_inserter(out), "g{},{},{},{},{}.{:02},{},{},", ++number,
+                   TimestampToText(t.ts_us), Name(t.payer, generated.accounts),
+                   Name(t.payee, generated.accounts), t.amount_fen / 100, t.amount_fen % 100,
+                   t.card ? "card" : "transfer", t.abroad ? "XX" : "CN");
+    if (t.device >= 0) {
+      fmt::format_to(std::back_inserter(out), "D{}", t.device);
+    }
+    out.push_back('\n');
+  }
+  return fmt::to_string(out);
+}
+
+std::string LabelsCsv(const Generated& generated) {
+  std::string out = "account,pattern,planted\n";
+  for (size_t i = 0; i < generated.planted.size(); ++i) {
+    for (int32_t account : generated.planted[i].accounts) {
+      out += fmt::format("{},{},{}\n", Name(account, generated.accounts),
+                         PatternName(generated.planted[i].pattern), i);
+    }
+  }
+  return out;
+}
+
+}  // namespace fuqi::scene
