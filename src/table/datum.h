@@ -2,13 +2,16 @@
 
 // One SQL value in memory, and a row of them.
 //
-// Every exact kind lives in one 128-bit integer, so that arithmetic, comparison, hashing and windows have one path for all of them:
-// BOOLEAN 0/1, integers, DECIMAL as unscaled integer, DATE as days and TIMESTAMP as microseconds since 1970-01-01. The type stands in the
-// schema or program, never in the value.
+// Every exact kind lives in one 128-bit integer, so that arithmetic, comparison, hashing and
+// windows have one path for all of them: BOOLEAN 0/1, integers, DECIMAL as unscaled integer, DATE
+// as days and TIMESTAMP as microseconds since 1970-01-01. The type stands in the schema or program,
+// never in the value.
 
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <vector>
 
 #include "base/bytes.h"
@@ -23,12 +26,13 @@ struct Interval {
   friend bool operator==(const Interval&, const Interval&) = default;
 };
 
-// Trivially copyable, 32 bytes. Text is borrowed: it lives in a Row, an arena or a program's constants.
+// Trivially copyable, 32 bytes. Text is borrowed: it lives in a Row, an arena or a program's
+// constants.
 struct Datum {
   enum class Kind : uint8_t { kNull, kInt, kDouble, kText, kInterval };
 
   union {
-    int128 i = 0;
+    int128 i;
     double d;
     struct {
       const char* data;
@@ -38,6 +42,7 @@ struct Datum {
   };
   Kind kind = Kind::kNull;
 
+  constexpr Datum() : i(0) {}
   static Datum Null() { return {}; }
   static Datum Int(int128 value) {
     Datum datum;
@@ -70,12 +75,20 @@ struct Datum {
   std::string_view text() const { return {t.data, t.size}; }
 };
 
-// The kind in which values of a type are kept.
+static_assert(sizeof(Datum) == 32 && std::is_trivially_copyable_v<Datum>);
+
+// The kind in which values of a type are kept; kNull for TypeId::kNull.
 Datum::Kind KindOf(Type type);
 
-// Equal in value and kind; NULL equals NULL, NaN equals NaN, -0.0 equals 0.0 (DuckDB's IS NOT DISTINCT FROM).
+// Whether the value, NULL or of the type's kind, lies in the type's range: TINYINT -128…127,
+// DECIMAL(4,2) within ±99.99, BOOLEAN 0 or 1. Text is not looked into.
+bool InRange(const Datum& datum, Type type);
+
+// Equal in value and kind; NULL equals NULL, NaN equals NaN, -0.0 equals 0.0, 1 month equals 30
+// days (DuckDB's IS NOT DISTINCT FROM).
 bool Same(const Datum& a, const Datum& b);
-// Equal to the bit: as Same, but -0.0 is not 0.0. What "cell for cell" means in a comparison of executors.
+// Equal to the bit: as Same, but -0.0 is not 0.0 and 1 month not 30 days. What "cell for cell"
+// means in a comparison of executors. All NaN are one.
 bool Identical(const Datum& a, const Datum& b);
 
 // As DuckDB casts the value to VARCHAR: 0.10, 2020-01-31, 1e+16, true. NULL gives "NULL".
@@ -103,12 +116,15 @@ class Row {
 
  private:
   std::vector<Datum> values_;
-  std::vector<std::unique_ptr<char[]>> texts_;
+  std::vector<std::unique_ptr<char[]>> texts_;  // of column i; may be shorter than values_
 };
 
-// The stored form of a row, docs/formats/row.md: presence bits, then each present value by its type. One row has one form.
+// The stored form of a row, docs/formats/row.md: presence bits, then each present value by its
+// type. One row has one form. Each value must be NULL or of its column's kind and range
+// (FUQI_CHECK), texts must be UTF-8.
 void EncodeRow(const Schema& schema, std::span<const Datum> row, Bytes& out);
-// Reads what EncodeRow wrote; kParse on anything else (wrong length, text that is not UTF-8, an integer beyond its type).
+// Reads what EncodeRow wrote; kParse on anything else (wrong length, text that is not UTF-8, a
+// value beyond its type's range, an absent value of a column that is not nullable).
 Result<Row> DecodeRow(const Schema& schema, ByteView bytes);
 
 }  // namespace fuqi::table

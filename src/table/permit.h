@@ -2,9 +2,11 @@
 
 // The right to run one plan over data, once. [architecture: "No read without a permit"]
 //
-// A Permit holds the only plan it allows, whole: the SQL text to run, the files it may open, who asked and why, and the bounds of the
-// run. Engine::Run consumes it and takes no text, so that code which was refused a permit has nothing to run. It can be minted by
-// govern alone; today by govern::LocalOwner, the owner of the machine reading his own data, who leaves evidence of each permit.
+// A Permit holds the only plan it allows, whole: the SQL text to run, the files it may open, who
+// asked and why, and the bounds of the run. Engine::Run consumes it and takes no text, so that code
+// which was refused a permit has nothing to run. It can be minted by govern alone; today by
+// govern::LocalOwner, the owner of the machine reading his own data, who leaves evidence of each
+// permit.
 //
 // Security: this stops mistakes and confused code, not an attacker inside the process.
 
@@ -27,8 +29,9 @@ struct Limits {
 };
 
 struct Plan {
-  std::string sql;                       // one SELECT statement
-  std::vector<std::string> read_paths;   // absolute, canonical: the only files the statement may open
+  std::string sql;  // one SELECT statement
+  std::vector<std::string>
+      read_paths;  // absolute, canonical: the only files the statement may open
 };
 
 class Permit {
@@ -43,7 +46,9 @@ class Permit {
   const std::string& subject() const { return subject_; }
   const std::string& purpose() const { return purpose_; }
   const Limits& limits() const { return limits_; }
-  int64_t expires_us() const { return expires_us_; }  // by base::Clock; Engine::Run refuses afterwards
+  int64_t expires_us() const {
+    return expires_us_;
+  }  // by base::Clock; Engine::Run refuses afterwards
 
  private:
   friend class govern::LocalOwner;

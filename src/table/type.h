@@ -1,6 +1,7 @@
 #pragma once
 
-// The SQL types that Fuqi moves between engines, executors and the log, with DuckDB's names and meanings.
+// The SQL types that Fuqi moves between engines, executors and the log, with DuckDB's names and
+// meanings.
 
 #include <string>
 #include <string_view>
@@ -31,6 +32,8 @@ enum class TypeId : uint8_t {
   kInterval = 16,
 };
 
+inline constexpr int kMaxDecimalWidth = 38;
+
 struct Type {
   TypeId id = TypeId::kNull;
   uint8_t width = 0;  // DECIMAL only: digits in all, 1…38
@@ -38,9 +41,8 @@ struct Type {
 
   friend bool operator==(const Type&, const Type&) = default;
 
-  bool is_exact_number() const {
-    return (id >= TypeId::kTinyInt && id <= TypeId::kDecimal);
-  }
+  bool is_integer() const { return id >= TypeId::kTinyInt && id <= TypeId::kUBigInt; }
+  bool is_exact_number() const { return is_integer() || id == TypeId::kDecimal; }
   // "DECIMAL(18,2)", "BIGINT"…
   std::string ToString() const;
 };
@@ -49,7 +51,9 @@ inline constexpr Type Decimal(uint8_t width, uint8_t scale) {
   return {TypeId::kDecimal, width, scale};
 }
 
-// Reads DuckDB's name of a type, with its usual aliases (INT, TEXT, NUMERIC(10,2)…), in any letter case; kUnsupported names it otherwise.
+// Reads DuckDB's name of a type, with its usual aliases (INT, TEXT, NUMERIC(10,2)…), in any letter
+// case; DECIMAL alone is DECIMAL(18,3). kUnsupported names any other type, kOutOfRange a DECIMAL
+// beyond 38 digits, kParse what is no type name at all.
 Result<Type> ParseType(std::string_view text);
 
 struct Column {
@@ -64,5 +68,13 @@ using Schema = std::vector<Column>;
 
 // Index of the column, compared as SQL does (ASCII letters without case); -1 if there is none.
 int FindColumn(const Schema& schema, std::string_view name);
+
+// Equal as SQL compares names: ASCII letters without case, everything else to the byte.
+bool SameName(std::string_view a, std::string_view b);
+
+// An identifier and a text as SQL literals: "a ""b""", 'it''s'. A NUL byte cannot stand in either
+// (the caller checks names that come from outside).
+std::string QuoteName(std::string_view name);
+std::string QuoteText(std::string_view text);
 
 }  // namespace fuqi::table

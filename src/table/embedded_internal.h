@@ -1,0 +1,58 @@
+#pragma once
+
+// The embedded DuckDB: one in-memory database with one connection, bounded and locked down, without
+// DuckDB's own headers, which only this module's .cc files include.
+
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "table/permit.h"
+#include "table/type.h"
+
+struct _duckdb_connection;
+struct _duckdb_database;
+struct _duckdb_logical_type;
+
+namespace fuqi::table {
+
+class Embedded {
+ public:
+  // No files but `read_paths`, no extensions, no temporary files, UTC, settings locked; errors of
+  // the engine come as JSON so that their kind and position can be read.
+  static Result<std::unique_ptr<Embedded>> Open(const Limits& limits,
+                                                std::span<const std::string> read_paths);
+  ~Embedded();
+  Embedded(const Embedded&) = delete;
+  Embedded& operator=(const Embedded&) = delete;
+
+  // Runs a statement of our own for its effect.
+  Result<void> Execute(const std::string& sql);
+  // Runs a query of our own with one VARCHAR parameter that gives one VARCHAR.
+  Result<std::string> Ask(const std::string& sql, std::string_view parameter);
+
+  _duckdb_connection* connection() const { return connection_; }
+
+ private:
+  Embedded() = default;
+
+  _duckdb_database* database_ = nullptr;
+  _duckdb_connection* connection_ = nullptr;
+};
+
+// DuckDB's type as ours; kUnsupported names it otherwise, at `column`.
+Result<Type> FromDuckDbType(_duckdb_logical_type* type, std::string_view column);
+
+// An error of DuckDB: its kind as a code, its text cut to what helps, and where in `sql` it stands
+// (byte offset, -1 if unknown). `raw` is plain text or the JSON of errors_as_json and
+// json_serialize_*.
+struct EngineFault {
+  Error error;
+  int64_t position = -1;
+};
+EngineFault ReadEngineFault(std::string_view raw, std::string_view sql);
+
+}  // namespace fuqi::table
