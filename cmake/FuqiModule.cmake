@@ -3,7 +3,9 @@
 # One folder under src/ is one static library fuqi_<name>, one namespace and one layer. DEPS are modules of strictly lower layers;
 # configuring fails otherwise, and tools/check_layers.py holds every #include against the same DEPS.
 # TESTS become one program <name>_tests. Each FUZZ source is a libFuzzer program under the fuzz preset and, under every other
-# preset, a program that replays the corpus in <folder>/corpus/<fuzzer name> as a test. BENCH sources become <name>_bench.
+# preset, a program that replays the corpus in <folder>/corpus/<fuzzer name> as a test; target fuzzers builds all of them. BENCH sources
+# become <name>_bench.
+add_custom_target(fuzzers)
 function(fuqi_module NAME)
   cmake_parse_arguments(M "" "LAYER" "DEPS;LINK;SOURCES;TESTS;FUZZ;BENCH;TEST_LINK" ${ARGN})
   if(M_UNPARSED_ARGUMENTS)
@@ -39,6 +41,7 @@ function(fuqi_module NAME)
     get_filename_component(fuzzer ${source} NAME_WE)
     add_executable(${fuzzer} ${source})
     target_link_libraries(${fuzzer} PRIVATE ${target})
+    add_dependencies(fuzzers ${fuzzer})
     if(FUQI_FUZZ)
       target_link_options(${fuzzer} PRIVATE -fsanitize=fuzzer)
     else()
