@@ -15,6 +15,10 @@ namespace {
 // The binder never holds rows; plans of the longest statement take a few dozen megabytes.
 constexpr Limits kBinderLimits = {.memory_bytes = uint64_t{256} << 20, .time_ms = 0, .threads = 1};
 
+constexpr const char* kParse = "json_serialize_sql($1::VARCHAR)";
+constexpr const char* kBind = "json_serialize_plan($1::VARCHAR)";
+constexpr const char* kFold = "json_serialize_plan($1::VARCHAR, optimize := true)";
+
 // Length in bytes of the Unicode space at `text[i]`, 0 if there is none: those that DuckDB turns
 // into ASCII spaces, which moves every position after them.
 size_t UnicodeSpaceAt(std::string_view text, size_t i) {
@@ -126,10 +130,9 @@ Result<std::unique_ptr<Binder>> Binder::Open() {
   return binder;
 }
 
-Result<std::string> Binder::Serialise(const char* function, const char* list, std::string_view sql,
+Result<std::string> Binder::Serialise(const char* call, const char* list, std::string_view sql,
                                       int64_t* error_at) {
-  auto answer =
-      embedded_->Ask("SELECT CAST(" + std::string(function) + "($1::VARCHAR) AS VARCHAR)", sql);
+  auto answer = embedded_->Ask("SELECT CAST(" + std::string(call) + " AS VARCHAR)", sql);
   if (!answer.has_value()) {
     return Fail(std::move(answer).error(), -1, error_at);
   }
@@ -185,7 +188,7 @@ Result<void> Binder::Stub(const Schema& schema, std::string_view table_name) {
 Result<std::string> Binder::ParseTree(std::string_view sql, int64_t* error_at) {
   std::lock_guard lock(mutex_);
   FUQI_RETURN_IF_ERROR(CheckText(sql, error_at));
-  return Serialise("json_serialize_sql", "statements", sql, error_at);
+  return Serialise(kParse, "statements", sql, error_at);
 }
 
 Result<std::string> Binder::BoundPlan(const Schema& schema, std::string_view table_name,
@@ -196,8 +199,15 @@ Result<std::string> Binder::BoundPlan(const Schema& schema, std::string_view tab
     return Fail(std::move(stub).error(), -1, error_at);
   }
   // json_serialize_plan would also plan DDL and DML; json_serialize_sql takes SELECT alone.
-  FUQI_RETURN_IF_ERROR(Serialise("json_serialize_sql", "statements", sql, error_at));
-  return Serialise("json_serialize_plan", "plans", sql, error_at);
+  FUQI_RETURN_IF_ERROR(Serialise(kParse, "statements", sql, error_at));
+  return Serialise(kBind, "plans", sql, error_at);
+}
+
+Result<std::string> Binder::FoldedPlan(std::string_view sql, int64_t* error_at) {
+  std::lock_guard lock(mutex_);
+  FUQI_RETURN_IF_ERROR(CheckText(sql, error_at));
+  FUQI_RETURN_IF_ERROR(Serialise(kParse, "statements", sql, error_at));
+  return Serialise(kFold, "plans", sql, error_at);
 }
 
 Result<Schema> Binder::DescribeQuery(const Schema& schema, std::string_view table_name,
@@ -207,7 +217,7 @@ Result<Schema> Binder::DescribeQuery(const Schema& schema, std::string_view tabl
   if (auto stub = Stub(schema, table_name); !stub.has_value()) {
     return Fail(std::move(stub).error(), -1, error_at);
   }
-  FUQI_RETURN_IF_ERROR(Serialise("json_serialize_sql", "statements", sql, error_at));
+  FUQI_RETURN_IF_ERROR(Serialise(kParse, "statements", sql, error_at));
 
   duckdb_prepared_statement statement = nullptr;
   const std::string text(sql);

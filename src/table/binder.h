@@ -44,13 +44,17 @@ class Binder {
   Result<std::string> BoundPlan(const Schema& schema, std::string_view table_name,
                                 std::string_view sql, int64_t* error_at = nullptr);
 
+  // The same for a statement that reads no table, optimised: constant expressions have become the
+  // values that DuckDB gives them, except where their evaluation fails.
+  Result<std::string> FoldedPlan(std::string_view sql, int64_t* error_at = nullptr);
+
   // Names and types of the statement's output over such a table.
   Result<Schema> DescribeQuery(const Schema& schema, std::string_view table_name,
                                std::string_view sql, int64_t* error_at = nullptr);
 
  private:
   Binder();
-  Result<std::string> Serialise(const char* function, const char* list, std::string_view sql,
+  Result<std::string> Serialise(const char* call, const char* list, std::string_view sql,
                                 int64_t* error_at);
   Result<void> Stub(const Schema& schema, std::string_view table_name);
 
