@@ -2,38 +2,65 @@
 
 // The decision core of one partition: the fold of events into decisions. One thread.
 //
-// state = fold(events): windows, the id index and the newest event time depend on nothing but the pack and the events in their order.
-// The same object serves live, replays a file, recovers from a log and re-performs decisions.
+// state = fold(events): windows, the id index and the newest event time depend on nothing but the
+// pack and the events in their order. The same object serves live, replays a file, recovers from a
+// log and re-performs decisions.
+//
+// Time. An event older than the newest one admitted by more than the pack's lateness is late; one
+// further ahead of its receipt than the pack's `ahead`, or, where no receipt is known, of the
+// newest event than its `gap`, is in the future. Neither enters windows nor counts as newest, and
+// no feature is computed for it; its rules see NULL, and it gets at least the pack's default
+// action.
 
 #include <cstdint>
 #include <memory>
-#include <optional>
+#include <span>
+#include <vector>
 
+#include "base/bytes.h"
 #include "decide/compiled_pack.h"
 #include "decide/decision.h"
 
 namespace fuqi::decide {
 
+// Bound of one text value of an event.
+inline constexpr size_t kEventTextBytesMax = size_t{64} << 10;
+
 class Core {
  public:
   explicit Core(std::shared_ptr<const CompiledPack> pack);
   ~Core();
+  Core(Core&&) noexcept;
+  Core& operator=(Core&&) noexcept;
 
-  // Checks what the table demands of an event: number and kinds of values, NOT NULL, key and time present, text UTF-8.
+  // Checks what the table demands of an event. kInvalidArgument: number of values, a missing one;
+  // kTypeMismatch: a value of another kind, or that its type cannot hold; kParse: text that is not
+  // UTF-8; kOutOfRange: a time before 0001 or after 9999, a DOUBLE that is not finite, a text too
+  // long. The error's
+  // field is the column.
   Result<void> Validate(const Event& event) const;
 
-  // The decision taken before on an event of this key, if any: the sequence number of its Event record. The caller compares contents.
-  std::optional<uint64_t> FindEvent(const table::Datum& key) const;
+  // Sequence numbers of the Event records whose key may be this one: the 64-bit hash is equal, the
+  // caller compares keys. Almost always none or one. O(1).
+  std::vector<uint64_t> FindEvent(const table::Datum& key) const;
 
-  // Decides and lets the event into state. Validate must have passed and the key be new. `event_seq`: of its Event record; rising.
-  // Never fails: what cannot be evaluated gives the pack's default action and kEvaluationError.
+  // Decides and lets the event into state. Validate must have passed and the key be new.
+  // `event_seq`: of its Event record; rising. Never fails: what cannot be evaluated gives the
+  // pack's default action and kEvaluationError, and the event enters the windows all the same.
   Decision Decide(const Event& event, uint64_t event_seq);
 
+  // The rules alone, over the event's columns and a feature row as a Decision record keeps it:
+  // `decision` holds flags and features; its action and hits are computed anew. Touches no state.
+  void DecideFromFeatures(const Event& event, Decision& decision) const;
+
   const CompiledPack& pack() const;
-  uint64_t events() const;
+  uint64_t events() const;           // folded so far
+  uint64_t state_bytes() const;      // of the windows, estimated
+  uint64_t window_steps() const;     // entries that windows touched so far
 
   // The whole state in one form that depends only on the events folded.
   void Save(Bytes& out) const;
+  // kParse on anything that Save of a core of the same pack did not write; the core is then as new.
   Result<void> Restore(ByteView bytes);
   // SHA-256 of Save: equal states have equal digests.
   Digest StateDigest() const;

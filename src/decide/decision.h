@@ -1,6 +1,6 @@
 #pragma once
 
-// What was decided on one event, and its stored form (docs/formats/records.md).
+// What was decided on one event, and the name by which a client asks for it.
 
 #include <cstdint>
 #include <string>
@@ -13,18 +13,22 @@ namespace fuqi::decide {
 
 // Why windows did not take an event, or why rules could not be read. Bits; stored.
 enum Flag : uint32_t {
-  kLate = 1,            // older than the newest event by more than the pack's lateness: kept out of windows
-  kFuture = 2,          // further ahead than the pack allows: kept out of windows
-  kEvaluationError = 4, // a feature or rule could not be evaluated; `error` says which and why; the pack's default action was taken
+  kLate = 1,    // older than the newest event by more than the pack's lateness: kept out of windows
+  kFuture = 2,  // further ahead than the pack allows: kept out of windows
+  kEvaluationError = 4,  // a feature or rule could not be evaluated; `error` says which and why; the
+                         // pack's default action was taken unless a rule asked for more
 };
+inline constexpr uint32_t kAllFlags = kLate | kFuture | kEvaluationError;
+// An event with one of these does not enter windows, and no feature is computed for it.
+inline constexpr uint32_t kOutOfBounds = kLate | kFuture;
 
 struct Decision {
-  uint64_t event_seq = 0;          // of the Event record
+  uint64_t event_seq = 0;  // of the Event record
   Action action = Action::kApprove;
   uint32_t flags = 0;
-  std::vector<uint32_t> hits;      // indexes into the pack's rules, rising
-  table::Row features;             // in the pack's feature order; NULL throughout when kept out of windows
-  std::string error;               // English; empty unless kEvaluationError
+  std::vector<uint32_t> hits;  // indexes into the pack's rules, rising
+  table::Row features;         // in the pack's feature order; NULL throughout when kept out of windows
+  std::string error;           // English; empty unless kEvaluationError
 
   uint64_t seq() const { return event_seq + 1; }  // of the Decision record
 };
@@ -35,9 +39,10 @@ struct DecisionRef {
   std::string pack;
   uint64_t seq = 0;
 };
+// kParse where `id` is not what DecisionId writes.
 Result<DecisionRef> ParseDecisionId(std::string_view id);
 
-// Event as admitted. `received_us` is -1 where events are read from a file.
+// An event as admitted. `received_us` is -1 where events are read from a file.
 struct Event {
   table::Row columns;
   int64_t received_us = -1;

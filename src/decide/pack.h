@@ -2,26 +2,31 @@
 
 // A pack: a folder that a risk analyst owns, versioned by the hash of its canonical content.
 //
-//   pack.toml            tables, windows, features, rules, flow
+//   pack.toml            tables, windows, features, rules
 //   sources.toml         optional: how raw files map to the event table, where labels come from
-//   scenarios/*.toml     tests that a compliance officer can read
+//   scenarios/*.toml     tests that a compliance officer can read (scenario.h)
 //
-// Loading reads and checks shape (TOML, unknown keys, references between sections); compiling (compiled_pack.h) checks meaning.
+// docs/formats/pack.md is the reference of every key. Loading reads and checks shape (TOML, unknown
+// keys, names, references between sections); compiling (compiled_pack.h) checks meaning.
 
 #include <cstdint>
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
-#include "base/result.h"
+#include "base/bytes.h"
 #include "base/disk.h"
+#include "base/result.h"
 #include "base/toml.h"
 #include "table/type.h"
 
 namespace fuqi::decide {
 
-// By rising priority: where several rules hit, the greatest wins. Stored in records: never reuse a number.
+// By rising priority: where several rules hit, the greatest wins. Stored in records: never reuse a
+// number.
 enum class Action : uint8_t {
   kApprove = 0,
   kReview = 1,
@@ -31,20 +36,30 @@ enum class Action : uint8_t {
   kBlock = 5,
   kFreeze = 6,
 };
-std::string_view ActionName(Action action);  // "approve", "review", "step_up", "limit", "hold", "block", "freeze"
+// "approve", "review", "step_up", "limit", "hold", "block", "freeze"
+std::string_view ActionName(Action action);
+// kInvalidArgument names the ones there are.
 Result<Action> ParseAction(std::string_view name);
 
 // A text that a person reads, in both languages.
 struct Bilingual {
   std::string zh;
   std::string en;
-  const std::string& In(Language language) const { return language == Language::kChinese ? zh : en; }
+  const std::string& In(Language language) const {
+    return language == Language::kChinese ? zh : en;
+  }
+  bool empty() const { return zh.empty() && en.empty(); }
 };
 
-// A piece of SQL that the user wrote, with its place in the file, so that an error can point into it.
+// A piece of SQL that the user wrote, with its place in the file, so that an error can point into
+// it.
 struct Fragment {
   std::string text;
-  Where where;
+  Where where;                   // of its beginning; field names what it defines
+  std::optional<TomlNode> node;  // the string in its document
+
+  // Where the byte at `offset` of `text` stands in the file; the beginning where offset < 0.
+  Where At(int64_t offset) const;
 };
 
 struct EventColumn : table::Column {
@@ -63,56 +78,86 @@ struct Rule {
   Fragment when;
   Action then = Action::kReview;
   Bilingual reason;
-  std::string clause;  // "aml_law_2024#第三十五条"
+  std::string clause;  // "aml_law_2024#第三十五条"; may be empty
   Where where;
+};
+
+// How a raw file is read.
+struct RawFile {
+  std::string format;           // "csv", "parquet", "jsonl"
+  std::string delimiter = ",";  // csv
+  table::Schema columns;        // in file order for CSV; what is read is checked against it
 };
 
 struct Source {
   std::string name;
-  std::string format;  // "csv", "parquet", "jsonl"
-  std::string delimiter = ",";
-  table::Schema columns;  // of the raw file, in file order for CSV; what is read is checked against it
-  Fragment sql;           // SELECT … FROM input: gives the event table's columns, in arrival order
+  RawFile file;
+  Fragment sql;  // SELECT … FROM input: the event table's columns, in arrival order
   Where where;
 };
 
 // Which entities are known to be bad: for precision and recall.
 struct Label {
-  std::string name;    // same name as the source that it belongs to
-  std::string entity;  // event columns whose value is looked up, e.g. "payee" or "payer,payee"
-  std::string format;
-  std::string delimiter = ",";
-  table::Schema columns;
+  std::string name;                   // of the source that it belongs to
+  std::vector<std::string> entities;  // event columns whose value is looked up: payer, payee
+  bool complete = false;              // whoever is not listed is good; else nothing is known of him
+  RawFile file;
   Fragment sql;  // SELECT … AS entity, … AS bad FROM input
+  bool complete = false;  // entities that the file lacks are good (true) or unknown and not scored (false)
+  Where where;
 };
+
+// Bounds of one pack.
+inline constexpr uint64_t kPackFileBytesMax = uint64_t{1} << 20;
+inline constexpr size_t kPackFilesMax = 1'000;
+inline constexpr size_t kPackRulesMax = 2'000;
+inline constexpr size_t kPackFeaturesMax = 2'000;
+inline constexpr size_t kPackColumnsMax = 500;
+inline constexpr size_t kNameBytesMax = 63;
+
+// Relative path → content, line ends \n, sorted by path.
+using PackFiles = std::vector<std::pair<std::string, std::string>>;
 
 struct Pack {
   std::string name;
   std::string purpose;
   Bilingual title;
-  std::string partition;         // event column by which events may be sharded
-  int64_t lateness_us = 0;       // how much older than the newest event one may be and still enter windows
-  int64_t ahead_us = 86'400'000'000;           // further ahead of its receipt: flagged, kept out of windows
-  int64_t gap_us = 366 * 86'400'000'000;       // further ahead of the newest event: flagged, kept out of windows
-  Action default_action = Action::kReview;     // when no decision can be made: shed, failed evaluation, time out of bounds
-  std::string event_table;       // "txn"
-  std::string key;               // column that identifies an event
-  std::string time;              // column of its time
+  std::string partition;    // event column by which events may be sharded; may be empty
+  int64_t lateness_us = 0;  // how much older than the newest event one may be and still enter windows
+  // An event further ahead of its receipt than this is flagged and kept out of windows.
+  int64_t ahead_us = 86'400'000'000;
+  // The same, where no time of receipt is known (events of a file), against the newest event.
+  int64_t gap_us = 366 * int64_t{86'400'000'000};
+  // When no decision can be made: shed, failed evaluation, time out of bounds.
+  Action default_action = Action::kReview;
+  std::string event_table;  // "txn"
+  std::string key;          // column that identifies an event
+  std::string time;         // column of its time
   std::vector<EventColumn> columns;
   std::vector<std::pair<std::string, Fragment>> windows;
   std::vector<Feature> features;
   std::vector<Rule> rules;
   std::vector<Source> sources;
   std::vector<Label> labels;
-  Digest hash{};                 // of the canonical content: file names and bytes, line ends made \n
-  std::vector<std::pair<std::string, std::string>> files;  // relative path → content, sorted: what the hash covers
+  Digest hash{};    // ContentHash(files)
+  PackFiles files;  // what the hash covers: the three kinds of file above
 
   table::Schema schema() const;
+  const Source* FindSource(std::string_view name) const;
+  const Label* FindLabel(std::string_view source) const;
 };
 
-// kConfig with file, line and column for what is wrong in shape.
+// SHA-256 over each file's path and content, each with its length before it.
+Digest ContentHash(const PackFiles& files);
+
+// kConfig with file, line and column for what is wrong in shape; kNotFound where there is no
+// pack.toml. Errors name files as they lie under `dir`.
 Result<Pack> LoadPack(Disk& disk, const std::string& dir);
-// The same from content kept in a Publish record.
-Result<Pack> ParsePack(std::vector<std::pair<std::string, std::string>> files);
+// The same from content kept in a Publish record, or written in a test; errors name files under
+// `dir`.
+Result<Pack> ParsePack(PackFiles files, const std::string& dir = "");
+
+// Whether a name is one a pack may give: [a-z][a-z0-9_]*, at most kNameBytesMax bytes.
+bool IsPackName(std::string_view name);
 
 }  // namespace fuqi::decide

@@ -1,0 +1,395 @@
+#include "decide/core.h"
+
+#include <algorithm>
+#include <boost/unordered/unordered_flat_map.hpp>
+#include <cmath>
+#include <optional>
+
+#include "base/check.h"
+#include "base/time.h"
+#include "base/utf8.h"
+#include "crypto/sha256.h"
+#include "decide/records.h"
+#include "sql/functions.h"
+#include "sql/program.h"
+#include "sql/window_state.h"
+
+namespace fuqi::decide {
+namespace {
+
+using table::Datum;
+using table::TypeId;
+
+constexpr uint8_t kStateVersion = 1;
+constexpr int64_t kTimeMinUs = -62'135'596'800'000'000;  // 0001-01-01
+constexpr int64_t kTimeMaxUs = 253'402'300'800'000'000;  // 10000-01-01, exclusive
+constexpr int32_t kDateMin = static_cast<int32_t>(kTimeMinUs / kDayUs);
+constexpr int32_t kDateMax = static_cast<int32_t>(kTimeMaxUs / kDayUs);
+
+// Key hash → sequence number of the Event record. Keys of one hash take the hash values that follow
+// it: as improbable as they are, they cost one more look and are never lost.
+class IdIndex {
+ public:
+  void Insert(uint64_t hash, uint64_t seq) {
+    while (!seqs_.emplace(hash, seq).second) {
+      ++hash;
+    }
+  }
+
+  std::vector<uint64_t> Find(uint64_t hash) const {
+    std::vector<uint64_t> found;
+    for (auto it = seqs_.find(hash); it != seqs_.end(); it = seqs_.find(++hash)) {
+      found.push_back(it->second);
+    }
+    return found;
+  }
+
+  // In order of sequence numbers, so that equal contents have one form whatever the table's layout.
+  void Save(ByteWriter& writer) const {
+    std::vector<std::pair<uint64_t, uint64_t>> entries;
+    entries.reserve(seqs_.size());
+    for (const auto& [hash, seq] : seqs_) {
+      entries.emplace_back(seq, hash);
+    }
+    std::ranges::sort(entries);
+    writer.Varint(entries.size());
+    uint64_t previous = 0;
+    for (const auto& [seq, hash] : entries) {
+      writer.Varint(seq - previous);
+      writer.Fixed(hash);
+      previous = seq;
+    }
+  }
+
+  void Restore(ByteReader& reader) {
+    const uint64_t count = reader.Varint();
+    if (count > reader.remaining()) {
+      reader.Raw(count);  // not so many entries can follow: the reader fails
+      return;
+    }
+    seqs_.reserve(count);
+    uint64_t seq = 0;
+    for (uint64_t i = 0; i < count && reader.ok(); ++i) {
+      seq += reader.Varint();
+      seqs_.emplace(reader.Fixed<uint64_t>(), seq);
+    }
+  }
+
+  size_t size() const { return seqs_.size(); }
+
+ private:
+  // The keys are uniform already: their own value is hash enough.
+  struct Identity {
+    using is_avalanching = void;
+    size_t operator()(uint64_t value) const { return value; }
+  };
+  boost::unordered_flat_map<uint64_t, uint64_t, Identity> seqs_;
+};
+
+// Whether `value` is one that an event may have in this column.
+Result<void> CheckValue(const table::Column& column, const Datum& value) {
+  const table::Type type = column.type;
+  if (value.is_null()) {
+    if (!column.nullable) {
+      return Err(ErrorCode::kInvalidArgument, "a value is missing, and the column needs one");
+    }
+    return {};
+  }
+  if (value.kind != table::KindOf(type)) {
+    return Err(ErrorCode::kTypeMismatch, "the value is of another kind than {}", type.ToString());
+  }
+  switch (value.kind) {
+    case Datum::Kind::kInt: {
+      if (type.id == TypeId::kDate || type.id == TypeId::kTimestamp) {
+        const bool is_date = type.id == TypeId::kDate;
+        if (value.i < (is_date ? kDateMin : kTimeMinUs) ||
+            value.i >= (is_date ? kDateMax : kTimeMaxUs)) {
+          return Err(ErrorCode::kOutOfRange, "a time before the year 1 or after the year 9999");
+        }
+        return {};
+      }
+      const sql::Bounds bounds = sql::BoundsOf(type);
+      if (value.i < bounds.low || value.i > bounds.high) {
+        return Err(ErrorCode::kTypeMismatch, "the value {} does not fit {}",
+                   table::ToText(value, type), type.ToString());
+      }
+      return {};
+    }
+    case Datum::Kind::kDouble:
+      if (!std::isfinite(value.d)) {
+        return Err(ErrorCode::kOutOfRange, "the value is not a finite number");
+      }
+      return {};
+    case Datum::Kind::kText:
+      if (value.t.size > kEventTextBytesMax) {
+        return Err(ErrorCode::kOutOfRange, "a text of {} bytes; a value may have {}", value.t.size,
+                   kEventTextBytesMax);
+      }
+      if (!IsUtf8(value.text())) {
+        return Err(ErrorCode::kParse, "the text is not UTF-8 from byte {} on",
+                   *FirstBadUtf8(value.text()));
+      }
+      return {};
+    case Datum::Kind::kNull:
+    case Datum::Kind::kInterval:
+      return {};
+  }
+  return {};
+}
+
+uint64_t IndexHash(const Digest& key_hash) {
+  uint64_t hash;
+  std::memcpy(&hash, key_hash.data(), sizeof(hash));
+  return hash;
+}
+
+}  // namespace
+
+struct Core::Impl {
+  explicit Impl(std::shared_ptr<const CompiledPack> compiled) : pack(std::move(compiled)) {
+    Reset();
+  }
+
+  void Reset() {
+    ids = IdIndex();
+    newest_us.reset();
+    events = 0;
+    windows.clear();
+    // Compiled once before, when the pack was: it cannot fail.
+    for (const sql::Level& level : pack->feature_levels()) {
+      Result<sql::WindowState> state = sql::WindowState::Compile(level, pack->pack().lateness_us);
+      FUQI_CHECK(state.has_value());
+      windows.push_back(std::move(*state));
+    }
+  }
+
+  uint32_t BoundsFlags(int64_t ts_us, int64_t received_us) const;
+  void EvaluateFeatures(int64_t ts_us, Decision& decision);
+  void EvaluateRules(sql::Scratch& memory, std::span<const Datum> row, Decision& decision) const;
+  void NoteError(std::string_view name, const Error& error, Decision& decision) const;
+  // The event's columns, then room for the features in level order.
+  std::vector<Datum> Cells(const Event& event) const;
+  const table::Column& key_column() const { return pack->event_schema()[pack->key_column()]; }
+
+  std::shared_ptr<const CompiledPack> pack;
+  IdIndex ids;
+  std::optional<int64_t> newest_us;
+  uint64_t events = 0;
+  std::vector<sql::WindowState> windows;  // of each feature level
+
+  // Memory of one evaluation, kept to be used again.
+  sql::Scratch scratch;
+  std::vector<Datum> cells;
+};
+
+uint32_t Core::Impl::BoundsFlags(int64_t ts_us, int64_t received_us) const {
+  const Pack& p = pack->pack();
+  if (newest_us && int128{ts_us} < int128{*newest_us} - p.lateness_us) {
+    return kLate;
+  }
+  const bool ahead = received_us >= 0 ? int128{ts_us} > int128{received_us} + p.ahead_us
+                                      : newest_us && int128{ts_us} > int128{*newest_us} + p.gap_us;
+  return ahead ? kFuture : 0;
+}
+
+void Core::Impl::NoteError(std::string_view name, const Error& error, Decision& decision) const {
+  // All that failed are named, the first with its reason: one bad value must not fill the log.
+  constexpr size_t kErrorBytesMax = 1000;
+  if ((decision.flags & kEvaluationError) == 0) {
+    decision.flags |= kEvaluationError;
+    decision.error = fmt::format("{}: {}", name, error.message(Language::kEnglish));
+    if (decision.error.size() > kErrorBytesMax) {
+      size_t end = kErrorBytesMax;
+      while ((static_cast<uint8_t>(decision.error[end]) & 0xc0) == 0x80) {
+        --end;
+      }
+      decision.error.resize(end);
+    }
+  } else if (decision.error.size() + name.size() < kErrorBytesMax) {
+    decision.error += fmt::format("; {}", name);
+  }
+}
+
+std::vector<Datum> Core::Impl::Cells(const Event& event) const {
+  std::vector<Datum> row(event.columns.values().begin(), event.columns.values().end());
+  row.resize(row.size() + pack->feature_schema().size());
+  return row;
+}
+
+void Core::Impl::EvaluateFeatures(int64_t ts_us, Decision& decision) {
+  size_t next = pack->event_schema().size();
+  for (size_t k = 0; k < pack->feature_levels().size(); ++k) {
+    const std::span<const Datum> columns(cells.data(), next);
+    Result<std::vector<Datum>> pushed = windows[k].Push(columns, ts_us, events, scratch);
+    const std::span<const Datum> values =
+        pushed ? std::span<const Datum>(*pushed) : std::span<const Datum>();
+    for (const CompiledPack::Output& output : pack->feature_outputs()[k]) {
+      // Without its windows a feature has no value: it fails with them.
+      Result<Datum> value = !pushed && output.reads_windows
+                                ? Result<Datum>(pushed.error())
+                                : output.program.Run(columns, values, scratch);
+      if (value) {
+        cells[next] = *value;
+        decision.features.Set(output.index, *value);
+      } else {
+        NoteError(pack->feature_schema()[output.index].name, value.error(), decision);
+      }
+      ++next;
+    }
+  }
+}
+
+void Core::Impl::EvaluateRules(sql::Scratch& memory, std::span<const Datum> row,
+                               Decision& decision) const {
+  const std::vector<Rule>& rules = pack->pack().rules;
+  for (const CompiledPack::Output& output : pack->rule_outputs()) {
+    Result<Datum> value = output.program.Run(row, {}, memory);
+    if (!value) {
+      NoteError(rules[output.index].id, value.error(), decision);
+    } else if (value->is_true()) {
+      decision.hits.push_back(static_cast<uint32_t>(output.index));
+      decision.action = std::max(decision.action, rules[output.index].then);
+    }
+  }
+  if (decision.flags != 0) {
+    decision.action = std::max(decision.action, pack->pack().default_action);
+  }
+}
+
+Core::Core(std::shared_ptr<const CompiledPack> pack)
+    : impl_(std::make_unique<Impl>(std::move(pack))) {}
+Core::~Core() = default;
+Core::Core(Core&&) noexcept = default;
+Core& Core::operator=(Core&&) noexcept = default;
+
+Result<void> Core::Validate(const Event& event) const {
+  const table::Schema& schema = impl_->pack->event_schema();
+  if (event.columns.size() != schema.size()) {
+    return Err(ErrorCode::kInvalidArgument, "an event of {} values; table '{}' has {} columns",
+               event.columns.size(), pack().pack().event_table, schema.size());
+  }
+  for (size_t i = 0; i < schema.size(); ++i) {
+    FUQI_RETURN_IF_ERROR(CheckValue(schema[i], event.columns[i]).At({.field = schema[i].name}));
+  }
+  return {};
+}
+
+std::vector<uint64_t> Core::FindEvent(const Datum& key) const {
+  return impl_->ids.Find(IndexHash(KeyHash(impl_->key_column(), key)));
+}
+
+Decision Core::Decide(const Event& event, uint64_t event_seq) {
+  Impl& impl = *impl_;
+  const CompiledPack& pack = *impl.pack;
+  Decision decision;
+  decision.event_seq = event_seq;
+  decision.features = table::Row(pack.feature_schema().size());
+  const auto ts_us = static_cast<int64_t>(event.columns[pack.time_column()].i);
+  decision.flags = impl.BoundsFlags(ts_us, event.received_us);
+
+  impl.scratch.Reset();
+  impl.cells = impl.Cells(event);
+  if ((decision.flags & kOutOfBounds) == 0) {
+    impl.EvaluateFeatures(ts_us, decision);
+    impl.newest_us = std::max(impl.newest_us.value_or(ts_us), ts_us);
+  }
+  impl.EvaluateRules(impl.scratch, impl.cells, decision);
+
+  impl.ids.Insert(IndexHash(KeyHash(impl.key_column(), event.columns[pack.key_column()])),
+                  event_seq);
+  ++impl.events;
+  return decision;
+}
+
+void Core::DecideFromFeatures(const Event& event, Decision& decision) const {
+  const CompiledPack& pack = *impl_->pack;
+  std::vector<Datum> cells = impl_->Cells(event);
+  const size_t first = pack.event_schema().size();
+  for (size_t i = 0; i < pack.features_by_level().size(); ++i) {
+    cells[first + i] = decision.features[pack.features_by_level()[i]];
+  }
+  decision.action = Action::kApprove;
+  decision.hits.clear();
+  sql::Scratch scratch;
+  impl_->EvaluateRules(scratch, cells, decision);
+}
+
+const CompiledPack& Core::pack() const { return *impl_->pack; }
+uint64_t Core::events() const { return impl_->events; }
+
+uint64_t Core::state_bytes() const {
+  uint64_t bytes = 0;
+  for (const sql::WindowState& state : impl_->windows) {
+    bytes += state.state_bytes();
+  }
+  return bytes;
+}
+
+uint64_t Core::window_steps() const {
+  uint64_t steps = 0;
+  for (const sql::WindowState& state : impl_->windows) {
+    steps += state.steps();
+  }
+  return steps;
+}
+
+void Core::Save(Bytes& out) const {
+  ByteWriter writer(out);
+  writer.Fixed(kStateVersion);
+  writer.Raw(pack().pack().hash);
+  writer.Varint(impl_->events);
+  writer.Fixed(static_cast<uint8_t>(impl_->newest_us.has_value()));
+  writer.Fixed(impl_->newest_us.value_or(0));
+  impl_->ids.Save(writer);
+  Bytes windows;
+  for (const sql::WindowState& state : impl_->windows) {
+    windows.clear();
+    state.Save(windows);
+    writer.Blob(windows);
+  }
+}
+
+Result<void> Core::Restore(ByteView bytes) {
+  Impl& impl = *impl_;
+  impl.Reset();
+  auto restore = [&]() -> Result<void> {
+    ByteReader reader(bytes);
+    const auto version = reader.Fixed<uint8_t>();
+    const ByteView hash = reader.Raw(sizeof(Digest));
+    if (!reader.ok() || version != kStateVersion || !std::ranges::equal(hash, pack().pack().hash)) {
+      return Err(ErrorCode::kParse, "the state is not one of this pack and of this program");
+    }
+    impl.events = reader.Varint();
+    const auto has_newest = reader.Fixed<uint8_t>();
+    const auto newest = reader.Fixed<int64_t>();
+    if (has_newest == 1) {
+      impl.newest_us = newest;
+    }
+    impl.ids.Restore(reader);
+    for (sql::WindowState& state : impl.windows) {
+      const ByteView blob = reader.Blob();
+      if (!reader.ok()) {
+        break;
+      }
+      FUQI_RETURN_IF_ERROR(state.Restore(blob));
+    }
+    FUQI_RETURN_IF_ERROR(reader.Finish("a saved state"));
+    if (has_newest > 1 || (has_newest == 0 && newest != 0) || impl.ids.size() != impl.events) {
+      return Err(ErrorCode::kParse, "the saved state contradicts itself");
+    }
+    return {};
+  };
+  Result<void> restored = restore();
+  if (!restored) {
+    impl.Reset();
+  }
+  return restored;
+}
+
+Digest Core::StateDigest() const {
+  Bytes bytes;
+  Save(bytes);
+  return crypto::Sha256(bytes);
+}
+
+}  // namespace fuqi::decide

@@ -1,0 +1,31 @@
+#include "decide/decision.h"
+
+#include <charconv>
+
+namespace fuqi::decide {
+namespace {
+
+constexpr size_t kSeqDigits = 20;  // of the greatest uint64_t, so that ids sort as their numbers do
+
+}  // namespace
+
+std::string DecisionId(std::string_view pack, uint64_t decision_seq) {
+  return fmt::format("{}-{:0{}}", pack, decision_seq, kSeqDigits);
+}
+
+Result<DecisionRef> ParseDecisionId(std::string_view id) {
+  DecisionRef ref;
+  if (id.size() > kSeqDigits + 1 && id[id.size() - kSeqDigits - 1] == '-') {
+    const char* end = id.data() + id.size();
+    auto [parsed, failure] = std::from_chars(end - kSeqDigits, end, ref.seq);
+    if (failure == std::errc() && parsed == end) {
+      ref.pack = id.substr(0, id.size() - kSeqDigits - 1);
+      return ref;
+    }
+  }
+  return Err(ErrorCode::kParse,
+             "'{}' is no decision id: it reads as <pack>-<{} digits>, for example {}",
+             id.substr(0, 100), kSeqDigits, DecisionId("aml", 17));
+}
+
+}  // namespace fuqi::decide

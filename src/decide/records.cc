@@ -1,0 +1,207 @@
+#include "decide/records.h"
+
+#include <bit>
+
+#include "crypto/sha256.h"
+
+namespace fuqi::decide {
+namespace {
+
+using ledger::Record;
+using ledger::RecordType;
+
+constexpr uint16_t kVersion = 1;
+
+Result<void> Expect(const Record& record, RecordType type, std::string_view what) {
+  if (record.type != type) {
+    return Err(ErrorCode::kParse, "the record is of type {}, not {}",
+               static_cast<uint16_t>(record.type), what);
+  }
+  if (record.version != kVersion) {
+    return Err(ErrorCode::kUnsupported,
+               "{} record of layout version {}: this program reads version {}", what,
+               record.version, kVersion);
+  }
+  return {};
+}
+
+Digest ReadDigest(ByteReader& reader) {
+  Digest digest{};
+  if (ByteView raw = reader.Raw(digest.size()); reader.ok()) {
+    std::copy(raw.begin(), raw.end(), digest.begin());
+  }
+  return digest;
+}
+
+Result<Action> ReadAction(ByteReader& reader) {
+  const auto action = reader.Fixed<uint8_t>();
+  if (action > static_cast<uint8_t>(Action::kFreeze)) {
+    return Err(ErrorCode::kParse, "{} is no action", action);
+  }
+  return static_cast<Action>(action);
+}
+
+}  // namespace
+
+void EncodePublish(const PublishRecord& publish, EncodedRecord& out) {
+  ByteWriter core(out.core);
+  core.Text(publish.pack);
+  core.Raw(publish.hash);
+  core.Text(publish.semantics);
+  core.Text(publish.zones);
+  ByteWriter payload(out.payload);
+  payload.Varint(publish.files.size());
+  for (const auto& [path, content] : publish.files) {
+    payload.Text(path);
+    payload.Text(content);
+  }
+}
+
+Result<PublishRecord> DecodePublish(const Record& record) {
+  FUQI_RETURN_IF_ERROR(Expect(record, RecordType::kPublish, "Publish"));
+  PublishRecord publish;
+  ByteReader core(record.core);
+  publish.pack = core.Text();
+  publish.hash = ReadDigest(core);
+  publish.semantics = core.Text();
+  publish.zones = core.Text();
+  FUQI_RETURN_IF_ERROR(core.Finish("the core of a Publish record"));
+  ByteReader payload(record.payload);
+  const uint64_t files = payload.Varint();
+  for (uint64_t i = 0; i < files && payload.ok(); ++i) {
+    std::string path(payload.Text());
+    publish.files.emplace_back(std::move(path), payload.Text());
+  }
+  FUQI_RETURN_IF_ERROR(payload.Finish("the payload of a Publish record"));
+  if (ContentHash(publish.files) != publish.hash) {
+    return Err(ErrorCode::kCorrupt, "the pack's content does not have the hash {} that its record states",
+               ToHex(publish.hash));
+  }
+  return publish;
+}
+
+void EncodeEvent(const EventCore& event, const table::Schema& schema, const table::Row& columns,
+                 EncodedRecord& out) {
+  ByteWriter core(out.core);
+  core.Varint(event.publish_seq);
+  core.Raw(event.key_hash);
+  core.Fixed(event.ts_us);
+  core.Fixed(event.received_us);
+  core.Varint(event.flags);
+  table::EncodeRow(schema, columns.values(), out.payload);
+}
+
+Result<EventCore> DecodeEventCore(const Record& record) {
+  FUQI_RETURN_IF_ERROR(Expect(record, RecordType::kEvent, "Event"));
+  EventCore event;
+  ByteReader core(record.core);
+  event.publish_seq = core.Varint();
+  event.key_hash = ReadDigest(core);
+  event.ts_us = core.Fixed<int64_t>();
+  event.received_us = core.Fixed<int64_t>();
+  const uint64_t flags = core.Varint();
+  FUQI_RETURN_IF_ERROR(core.Finish("the core of an Event record"));
+  if ((flags & ~uint64_t{kOutOfBounds}) != 0) {
+    return Err(ErrorCode::kParse, "{} are no flags of an Event record", flags);
+  }
+  event.flags = static_cast<uint32_t>(flags);
+  return event;
+}
+
+Result<table::Row> DecodeEventRow(const table::Schema& schema, const Record& record) {
+  FUQI_RETURN_IF_ERROR(Expect(record, RecordType::kEvent, "Event"));
+  return table::DecodeRow(schema, record.payload);
+}
+
+void EncodeDecisionBody(const table::Schema& features, const Decision& decision, Bytes& out) {
+  ByteWriter writer(out);
+  writer.Fixed(static_cast<uint8_t>(decision.action));
+  writer.Varint(decision.flags);
+  writer.Varint(decision.hits.size());
+  for (uint32_t hit : decision.hits) {
+    writer.Varint(hit);
+  }
+  writer.Text(decision.error);
+  table::EncodeRow(features, decision.features.values(), out);
+}
+
+void EncodeDecision(uint64_t publish_seq, const table::Schema& features, const Decision& decision,
+                    EncodedRecord& out) {
+  ByteWriter(out.core).Varint(publish_seq);
+  EncodeDecisionBody(features, decision, out.core);
+}
+
+Result<uint64_t> DecodeDecisionPublish(const Record& record) {
+  FUQI_RETURN_IF_ERROR(Expect(record, RecordType::kDecision, "Decision"));
+  ByteReader core(record.core);
+  const uint64_t publish_seq = core.Varint();
+  if (!core.ok()) {
+    return Err(ErrorCode::kParse, "a Decision record ends before it names its pack");
+  }
+  return publish_seq;
+}
+
+Result<Decision> DecodeDecision(const table::Schema& features, size_t rules, const Record& record,
+                                uint64_t seq) {
+  FUQI_RETURN_IF_ERROR(Expect(record, RecordType::kDecision, "Decision"));
+  if (seq == 0) {
+    return Err(ErrorCode::kParse, "record 0 is no decision: no event stands before it");
+  }
+  Decision decision;
+  decision.event_seq = seq - 1;
+  ByteReader core(record.core);
+  core.Varint();  // publish_seq
+  FUQI_ASSIGN_OR_RETURN(decision.action, ReadAction(core));
+  const uint64_t flags = core.Varint();
+  const uint64_t hits = core.Varint();
+  if ((flags & ~uint64_t{kAllFlags}) != 0 || hits > rules) {
+    return Err(ErrorCode::kParse, "a Decision record with flags {} and {} hits of {} rules", flags,
+               hits, rules);
+  }
+  decision.flags = static_cast<uint32_t>(flags);
+  for (uint64_t i = 0; i < hits; ++i) {
+    const uint64_t hit = core.Varint();
+    if (hit >= rules || (i > 0 && hit <= decision.hits.back())) {
+      return Err(ErrorCode::kParse, "hit {} of a Decision record is no rising rule index below {}",
+                 hit, rules);
+    }
+    decision.hits.push_back(static_cast<uint32_t>(hit));
+  }
+  decision.error = core.Text();
+  if (!core.ok() || decision.error.empty() != ((decision.flags & kEvaluationError) == 0)) {
+    return Err(ErrorCode::kParse, "a Decision record's error text does not go with its flags");
+  }
+  FUQI_ASSIGN_OR_RETURN(decision.features,
+                        table::DecodeRow(features, core.Raw(core.remaining())));
+  return decision;
+}
+
+void EncodeDefault(const DefaultRecord& record, EncodedRecord& out) {
+  ByteWriter core(out.core);
+  core.Varint(record.publish_seq);
+  core.Raw(record.key_hash);
+  core.Fixed(record.answered_us);
+  core.Fixed(static_cast<uint8_t>(record.action));
+  core.Text(record.why);
+}
+
+Result<DefaultRecord> DecodeDefault(const Record& record) {
+  FUQI_RETURN_IF_ERROR(Expect(record, RecordType::kDefault, "Default"));
+  DefaultRecord out;
+  ByteReader core(record.core);
+  out.publish_seq = core.Varint();
+  out.key_hash = ReadDigest(core);
+  out.answered_us = core.Fixed<int64_t>();
+  FUQI_ASSIGN_OR_RETURN(out.action, ReadAction(core));
+  out.why = core.Text();
+  FUQI_RETURN_IF_ERROR(core.Finish("the core of a Default record"));
+  return out;
+}
+
+Digest KeyHash(const table::Column& column, const table::Datum& key) {
+  Bytes bytes;
+  table::EncodeRow({column}, {&key, 1}, bytes);
+  return crypto::Sha256(bytes);
+}
+
+}  // namespace fuqi::decide
