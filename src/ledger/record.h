@@ -31,6 +31,7 @@ struct Record {
 
 struct StoredRecord : Record {
   uint64_t seq = 0;  // from 0, without gaps, for the life of the log
+  ByteView encoded;  // the record as stored: EncodeRecord's bytes
 };
 
 // The bytes that a leaf of the Merkle tree hashes, and that the log stores: type, version, core
@@ -55,10 +56,9 @@ class OwnedRecord {
 
   const StoredRecord& operator*() const { return record_; }
   const StoredRecord* operator->() const { return &record_; }
-  ByteView encoded() const { return encoded_; }
 
  private:
-  Bytes encoded_;
+  Bytes bytes_;
   StoredRecord record_;
 };
 

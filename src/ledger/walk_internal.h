@@ -1,0 +1,56 @@
+#pragma once
+
+// Walking a log's commits from the disk: what recovery and Scan share.
+
+#include <functional>
+#include <span>
+
+#include "ledger/format_internal.h"
+
+namespace fuqi::ledger::internal {
+
+// A file seen through a buffer that reads ahead.
+class FileWindow {
+ public:
+  static Result<FileWindow> Open(Disk& disk, const std::string& path, size_t read_ahead);
+  // The bytes [offset, offset + size), fewer at the end of the file; valid until the next call.
+  Result<ByteView> View(uint64_t offset, size_t size);
+  Result<uint64_t> Size() const { return file_->Size(); }
+
+ private:
+  FileWindow(std::unique_ptr<File> file, size_t read_ahead)
+      : file_(std::move(file)), read_ahead_(read_ahead) {}
+  std::unique_ptr<File> file_;
+  size_t read_ahead_;
+  uint64_t start_ = 0;
+  Bytes buffer_;
+};
+
+struct WalkedCommit {
+  uint64_t segment = 0;  // first sequence number of its segment
+  uint64_t offset = 0;   // of its header
+  CommitHeader header;
+  ByteView payload;
+  std::span<const size_t> frames;  // their offsets in the payload
+};
+
+struct WalkEnd {
+  LogId id{};
+  uint64_t next_seq = 0;
+  uint64_t segment = 0;      // the last one with a valid header
+  uint64_t segment_end = 0;  // offset behind its last valid commit
+  uint32_t chain = 0;        // what the next commit chains to
+  uint64_t tail = 0;         // offset of its last commit, or segment_end if it has none
+  uint64_t torn_bytes = 0;
+  // A last segment, only begun: its file holds nothing of the log.
+  std::optional<uint64_t> begun_segment;
+  bool empty = false;  // there is no segment with a valid header
+};
+
+// Visits the commits from the segment that holds `from_seq` on, until the end or until the record
+// limit_seq - 1 has been passed. `visit` sees valid commits only.
+Result<WalkEnd> WalkCommits(Disk& disk, const std::string& dir, uint64_t from_seq,
+                            uint64_t limit_seq,
+                            const std::function<Result<void>(const WalkedCommit&)>& visit);
+
+}  // namespace fuqi::ledger::internal
