@@ -1,7 +1,7 @@
 #pragma once
 
 // Exact numbers: 128-bit integers with checked arithmetic, DECIMAL as an unscaled integer and a
-// scale, and money. No double anywhere. Texts and rounding as DuckDB 1.4 has them.
+// scale, and money. No double anywhere. Rounding as DuckDB has it.
 
 #include <array>
 #include <compare>
@@ -50,7 +50,8 @@ Result<int128> Rescale(int128 value, int from, int to);
 // |value| < 10^width: whether an unscaled value is one of DECIMAL(width, …).
 bool FitsWidth(int128 value, int width);
 
-// unscaled 12345, scale 2 → "123.45"; 5, 2 → "0.05".
+// unscaled 12345, scale 2 → "123.45"; 5, 2 → "0.05". (DuckDB prints a DECIMAL whose width is its
+// scale without the 0.)
 std::string DecimalToText(int128 unscaled, int scale);
 
 // What to do with digits beyond the scale that are not zero.
@@ -63,8 +64,10 @@ Result<int128> ParseDecimal(std::string_view text, int width, int scale, ExcessD
 // different scale do not mix: kTypeMismatch.
 class Money {
  public:
+  static constexpr int kScaleMax = 18;
+
   Money() = default;
-  // 0 ≤ scale ≤ 18.
+  // 0 ≤ scale ≤ kScaleMax, here and below.
   Money(int64_t minor_units, int scale);
   // Refuses digits beyond the scale: an amount of money is never rounded on its way in.
   static Result<Money> Parse(std::string_view text, int scale);
@@ -83,6 +86,9 @@ class Money {
   friend bool operator==(const Money& a, const Money& b) { return (a <=> b) == 0; }
 
  private:
+  static Result<Money> FromWide(int128 minor_units, int scale);
+  Result<void> CheckSameScale(const Money& other) const;
+
   int64_t minor_units_ = 0;
   int scale_ = 2;
 };

@@ -47,9 +47,9 @@ class Disk {
   virtual Result<void> Rename(const std::string& from, const std::string& to) = 0;
   virtual Result<void> Remove(const std::string& path) = 0;
   virtual Result<void> SyncDir(const std::string& dir) = 0;
-  // Creates the directory and its parents; no error if it exists.
+  // Creates the directory and its parents, durably; no error if it exists.
   virtual Result<void> MakeDirs(const std::string& dir) = 0;
-  // Names of files in `dir`, sorted bytewise.
+  // Names of the regular files in `dir`, sorted bytewise.
   virtual Result<std::vector<std::string>> List(const std::string& dir) = 0;
   // Holds the directory for one process until the lock object dies; kUnavailable if another process
   // holds it.

@@ -16,6 +16,12 @@ namespace fuqi {
 // The form of `english` in `language`; `english` itself where the catalogue has none.
 std::string_view Translate(std::string_view english, Language language);
 
+// Marks a literal in a table that Translate gets later, so that tools/check_messages.py finds it.
+template <size_t N>
+constexpr std::string_view UserText(const char (&english)[N]) {
+  return {english, N - 1};
+}
+
 // Translate for a literal that is no error: the marker by which tools/check_messages.py finds texts
 // of help, reasons and output.
 template <size_t N>

@@ -101,6 +101,14 @@ class [[nodiscard]] Error {
   Error&& At(Where where) &&;
   Error At(Where where) const&;
 
+  // The same under the code that fits the caller: text that does not parse is kConfig in a
+  // configuration file, kUsage on a command line.
+  Error WithCode(ErrorCode code) const& {
+    Error error = *this;
+    error.code_ = code;
+    return error;
+  }
+
   // Process exit code by the conventions: 1 failed, 2 usage, 3 configuration, 4 evidence does not
   // verify.
   int exit_code() const;

@@ -13,16 +13,12 @@
 // Threads: any; one mutex.
 
 #include <cstdint>
-#include <map>
 #include <memory>
-#include <mutex>
 #include <optional>
-#include <set>
 #include <string>
 #include <vector>
 
 #include "base/disk.h"
-#include "base/random.h"
 
 namespace fuqi {
 

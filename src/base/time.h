@@ -5,6 +5,7 @@
 // system's zone data, by name.
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 
@@ -46,9 +47,12 @@ CivilDate CivilFromDays(int64_t days);
 bool IsLeapYear(int64_t year);
 int DaysInMonth(int64_t year, int month);
 
-// The ends of DuckDB's types are its infinities.
-inline constexpr int32_t kDateInfinity = INT32_MAX;
-inline constexpr int64_t kTimestampInfinity = INT64_MAX;
+// DuckDB's finite range: DATE is 5877642-06-25 (BC) to 5881580-07-10, TIMESTAMP begins with the
+// first whole day. What lies beyond on either side is its infinity.
+inline constexpr int32_t kDateMax = INT32_MAX - 1;
+inline constexpr int32_t kDateMin = -kDateMax;
+inline constexpr int64_t kTimestampMax = INT64_MAX - 1;
+inline constexpr int64_t kTimestampMin = -106'751'991 * kDayUs;
 
 // Exactly YYYY-MM-DD, years 0001 to 9999. kParse says what is wrong.
 Result<int32_t> ParseDate(std::string_view text);
@@ -96,15 +100,19 @@ Result<TimeUnit> ParseTimeUnit(std::string_view name);
 Result<int64_t> TruncateTime(TimeUnit unit, int64_t us);
 
 // A zone's rules. Cheap to copy; the rules live as long as the process.
+//
+// Where a zone still changes its clocks every year, the library that reads the rules knows them
+// only as far as they are listed (to the end of 2037 in Debian's data): a moment after the last
+// listed change is refused rather than given a wrong offset.
 class TimeZone {
  public:
   // By IANA name, "Asia/Shanghai"; kNotFound.
   static Result<TimeZone> Find(const std::string& name);
   const std::string& name() const { return name_; }
 
-  // Local wall time of a moment in UTC, and the offset (local − UTC) then.
-  int64_t ToLocal(int64_t utc_us) const { return utc_us + OffsetUs(utc_us); }
-  int64_t OffsetUs(int64_t utc_us) const;
+  // Local − UTC at a moment. kOutOfRange beyond the known rules.
+  Result<int64_t> OffsetUs(int64_t utc_us) const;
+  Result<int64_t> ToLocal(int64_t utc_us) const;
 
   // A local time that happened twice (clocks set back), and one that never happened (clocks set
   // forward).
@@ -112,21 +120,23 @@ class TimeZone {
   enum class Gap : uint8_t {
     kShift,  // read with the offset before the gap: 02:30 in a gap of one hour is the moment called
              // 03:30
-    kRefuse,  // kOutOfRange
+    kRefuse,
   };
+  // kOutOfRange for what is refused, and beyond the known rules.
   Result<int64_t> ToUtc(int64_t local_us, Fold fold, Gap gap) const;
 
-  // The bytes of the zone's compiled rules (TZif), whose hash is evidence of which rules were
-  // applied.
-  Result<Bytes> RulesData() const;
+  // The zone's compiled rules (TZif), whose hash is evidence of which rules were applied.
+  ByteView rules() const { return *rules_; }
 
  private:
-  TimeZone(std::string name, const date::time_zone* zone) : name_(std::move(name)), zone_(zone) {}
+  TimeZone() = default;
   std::string name_;
-  const date::time_zone* zone_;
+  const date::time_zone* zone_ = nullptr;
+  std::shared_ptr<const Bytes> rules_;
+  int64_t end_us_ = 0;  // from here on the offset is not known
 };
 
-// "2025b": the release of the system's zone data. kNotFound where it is not installed.
+// "2026a": the release of the system's zone data. kNotFound where it is not installed.
 Result<std::string> TimeZoneDataVersion();
 
 }  // namespace fuqi

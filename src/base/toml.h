@@ -44,7 +44,7 @@ class TomlNode {
   bool is_array() const { return kind() == Kind::kArray; }
   bool is_string() const { return kind() == Kind::kString; }
 
-  // Where the value begins; field is the path of keys: "rule[2].when".
+  // Where the value begins; field is the path of keys, array items counted from 1: "rule[2].when".
   Where where() const;
   // Where the byte at `offset` of this string's value stands in the file, escapes and line
   // continuations included; an offset at or beyond the end is the closing quote. For anything but a
@@ -82,15 +82,21 @@ class TomlNode {
 
  private:
   struct Data;
+  struct Document;
   friend struct TomlBuilder;
-  explicit TomlNode(std::shared_ptr<const Data> data) : data_(std::move(data)) {}
+  TomlNode(std::shared_ptr<const Document> document, const Data* data)
+      : document_(std::move(document)), data_(data) {}
 
+  std::string Path() const;
+  Where KeyWhere() const;
+  Error WrongKind(Kind needed) const;
+  Error Missing(std::string_view key) const;
   // The value of `key`, or none; kConfig if this is no table.
   Result<std::optional<TomlNode>> Find(std::string_view key) const;
-  Error Missing(std::string_view key) const;
   Result<std::vector<TomlNode>> Items() const;
 
-  std::shared_ptr<const Data> data_;
+  std::shared_ptr<const Document> document_;
+  const Data* data_;
 };
 
 struct TomlNode::Entry {
