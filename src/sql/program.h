@@ -1,10 +1,12 @@
 #pragma once
 
-// A typed expression compiled for one event at a time: a flat list of instructions over registers, three-valued logic, every exact
-// kind in 128 bits with the overflow bounds of its SQL type. No allocation per evaluation beyond texts in the scratch arena.
+// A typed expression compiled for one event at a time: a flat list of instructions over registers,
+// three-valued logic, every exact kind in 128 bits with the overflow bounds of its SQL type. No
+// allocation per evaluation beyond texts in the scratch arena.
 //
-// Gives what DuckDB gives on the same row, to the bit, or within the bound that docs/sql.md states for the construct. Errors where
-// DuckDB errs (overflow, failed cast), and on a DOUBLE that is not finite, where DuckDB would go on.
+// Gives what DuckDB gives on the same row, to the bit, or within the bound that docs/sql.md states
+// for the construct. Errors where DuckDB errs (overflow, failed cast), and on a DOUBLE that is not
+// finite, where DuckDB would go on.
 
 #include <memory>
 #include <span>
@@ -15,7 +17,8 @@
 
 namespace fuqi::sql {
 
-// Memory for the texts and registers of one evaluation; reuse it, Reset between events. One per thread.
+// Memory for the texts and registers of one evaluation; reuse it, Reset between events. One per
+// thread.
 class Scratch {
  public:
   Scratch();
@@ -34,21 +37,26 @@ class Scratch {
 
 class Program {
  public:
-  // kUnsupported names the construct and carries its position.
-  static Result<Program> Compile(const Expr& expr);
+  // kUnsupported names the construct; kInvalidArgument: a constant pattern that is none.
+  // `*error_at`, if given, becomes the place in the fragment at fault, or -1.
+  static Result<Program> Compile(const Expr& expr, Position* error_at = nullptr);
   Program(Program&&) noexcept;
   Program& operator=(Program&&) noexcept;
   ~Program();
 
-  // columns[i] is what Expr::kColumn i reads; windows[i] what kWindow i reads. A text result lives in `scratch`, the row or the program.
-  Result<table::Datum> Run(std::span<const table::Datum> columns, std::span<const table::Datum> windows,
-                           Scratch& scratch) const;
+  // columns[i] is what Expr::kColumn i reads; windows[i] what kWindow i reads. A text result lives
+  // in `scratch`, the row or the program. kOutOfRange, and kParse for a text that is not what it is
+  // cast to.
+  Result<table::Datum> Run(std::span<const table::Datum> columns,
+                           std::span<const table::Datum> windows, Scratch& scratch,
+                           Position* error_at = nullptr) const;
   table::Type type() const;
   // Instructions that one run executes at most: the step count of `pack check`.
   int steps_max() const;
 
  private:
   struct Impl;
+  class Compiler;
   explicit Program(std::unique_ptr<Impl> impl);
   std::unique_ptr<Impl> impl_;
 };

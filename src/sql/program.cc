@@ -1,0 +1,331 @@
+#include "sql/program.h"
+
+#include <algorithm>
+#include <string>
+
+#include "sql/functions.h"
+
+namespace fuqi::sql {
+
+// ---- Scratch: registers, and texts in blocks that are kept from one event to the next.
+
+struct Scratch::Impl {
+  struct Block {
+    std::unique_ptr<char[]> bytes;
+    size_t size = 0;
+  };
+  // What Reset keeps; more goes back to the system.
+  static constexpr size_t kKeepBytes = size_t{1} << 20;
+
+  std::vector<Datum> registers;
+  std::vector<Block> blocks;
+  size_t used = 0;  // of the last block
+};
+
+Scratch::Scratch() : impl_(std::make_unique<Impl>()) {}
+Scratch::~Scratch() = default;
+Scratch::Scratch(Scratch&&) noexcept = default;
+Scratch& Scratch::operator=(Scratch&&) noexcept = default;
+
+void Scratch::Reset() {
+  auto& blocks = impl_->blocks;
+  if (blocks.size() > 1 || (!blocks.empty() && blocks[0].size > Impl::kKeepBytes)) {
+    // The next event will need as much again: one block instead of many.
+    size_t total = 0;
+    for (const auto& block : blocks) {
+      total += block.size;
+    }
+    total = std::min(total, Impl::kKeepBytes);
+    blocks.clear();
+    blocks.push_back({std::make_unique_for_overwrite<char[]>(total), total});
+  }
+  impl_->used = 0;
+}
+
+char* Scratch::Allocate(size_t size) {
+  auto& blocks = impl_->blocks;
+  if (blocks.empty() || blocks.back().size - impl_->used < size) {
+    const size_t grown = std::max(size, blocks.empty() ? size_t{256} : 2 * blocks.back().size);
+    blocks.push_back({std::make_unique_for_overwrite<char[]>(grown), grown});
+    impl_->used = 0;
+  }
+  char* bytes = blocks.back().bytes.get() + impl_->used;
+  impl_->used += size;
+  return bytes;
+}
+
+// ---- The instructions.
+
+namespace {
+
+enum class Source : uint32_t { kRegister, kColumn, kWindow, kConstant };
+
+// Where an instruction finds an argument.
+struct Operand {
+  Source source = Source::kRegister;
+  uint32_t index = 0;
+};
+
+struct Instruction {
+  enum class Code : uint8_t {
+    kOperation,      // target = operation(args)
+    kMove,           // target = args[0]
+    kJump,           // to `target`
+    kJumpIfNotTrue,  // to `target` if args[0] is false or NULL
+    kJumpIfNotNull,  // to `target` if args[0] is not NULL
+  };
+  Code code = Code::kOperation;
+  uint32_t target = 0;  // a register, or an instruction
+  uint32_t first = 0;   // operand
+  uint32_t count = 0;   // operands
+  uint32_t operation = 0;
+};
+
+}  // namespace
+
+struct Program::Impl {
+  std::vector<Instruction> code;
+  std::vector<Operand> operands;
+  std::vector<Operation> operations;
+  std::vector<Position> positions;  // of each operation
+  table::Row constants;
+  Operand result;
+  Type type;
+  uint32_t registers = 0;
+  uint32_t columns = 0;  // how many the program reads, at most
+  uint32_t windows = 0;
+  uint32_t args_max = 0;
+  int steps_max = 0;
+};
+
+class Program::Compiler {
+ public:
+  explicit Compiler(Program::Impl& out) : out_(out) {}
+
+  Result<Operand> Compile(const Expr& expr) {
+    switch (expr.kind) {
+      case Expr::Kind::kConstant:
+        out_.constants.Append(expr.constant.size() == 0 ? Datum::Null() : expr.constant[0]);
+        return Operand{Source::kConstant, static_cast<uint32_t>(out_.constants.size() - 1)};
+      case Expr::Kind::kColumn:
+        return Input(expr, Source::kColumn, out_.columns);
+      case Expr::Kind::kWindow:
+        return Input(expr, Source::kWindow, out_.windows);
+      case Expr::Kind::kCase:
+        return CompileCase(expr);
+      case Expr::Kind::kCoalesce:
+        return CompileCoalesce(expr);
+      default:
+        return CompileOperation(expr);
+    }
+  }
+
+  Position error_at() const { return error_at_; }
+
+  // Longest way through the instructions: jumps only go forward.
+  int StepsMax() const {
+    std::vector<int> steps(out_.code.size() + 1, 0);
+    for (size_t i = out_.code.size(); i-- > 0;) {
+      const Instruction& in = out_.code[i];
+      const bool jumps =
+          in.code != Instruction::Code::kOperation && in.code != Instruction::Code::kMove;
+      const int jumped = jumps ? steps[in.target] : 0;
+      steps[i] =
+          1 + (in.code == Instruction::Code::kJump ? jumped : std::max(jumped, steps[i + 1]));
+    }
+    return steps[0];
+  }
+
+ private:
+  using Code = Instruction::Code;
+
+  static Result<Operand> Input(const Expr& expr, Source source, uint32_t& count) {
+    FUQI_CHECK(expr.column >= 0);
+    count = std::max(count, static_cast<uint32_t>(expr.column) + 1);
+    return Operand{source, static_cast<uint32_t>(expr.column)};
+  }
+
+  size_t Emit(Code code, uint32_t target = 0, std::span<const Operand> args = {}) {
+    Instruction in;
+    in.code = code;
+    in.target = target;
+    in.first = static_cast<uint32_t>(out_.operands.size());
+    in.count = static_cast<uint32_t>(args.size());
+    out_.operands.insert(out_.operands.end(), args.begin(), args.end());
+    out_.args_max = std::max(out_.args_max, in.count);
+    out_.code.push_back(in);
+    return out_.code.size() - 1;
+  }
+  size_t Emit(Code code, uint32_t target, Operand arg) { return Emit(code, target, {&arg, 1}); }
+  void Land(const std::vector<size_t>& jumps) {
+    for (size_t jump : jumps) {
+      out_.code[jump].target = static_cast<uint32_t>(out_.code.size());
+    }
+  }
+  Operand NewRegister() { return {Source::kRegister, out_.registers++}; }
+
+  Result<Operand> CompileOperation(const Expr& expr) {
+    std::vector<Operand> args;
+    for (const Expr& child : expr.children) {
+      FUQI_ASSIGN_OR_RETURN(Operand arg, Compile(child));
+      args.push_back(arg);
+    }
+    auto operation = Bind(expr);
+    if (!operation) {
+      error_at_ = expr.position;
+      return std::move(operation).error();
+    }
+    const Operand result = NewRegister();
+    out_.code[Emit(Code::kOperation, result.index, args)].operation =
+        static_cast<uint32_t>(out_.operations.size());
+    out_.operations.push_back(*std::move(operation));
+    out_.positions.push_back(expr.position);
+    return result;
+  }
+
+  Result<Operand> CompileCase(const Expr& expr) {
+    const Operand result = NewRegister();
+    std::vector<size_t> to_end;
+    for (size_t i = 0; i + 1 < expr.children.size(); i += 2) {
+      std::vector<size_t> to_next;
+      FUQI_RETURN_IF_ERROR(CompileCondition(expr.children[i], to_next));
+      FUQI_ASSIGN_OR_RETURN(Operand value, Compile(expr.children[i + 1]));
+      Emit(Code::kMove, result.index, value);
+      to_end.push_back(Emit(Code::kJump));
+      Land(to_next);
+    }
+    FUQI_CHECK(expr.children.size() % 2 == 1);
+    FUQI_ASSIGN_OR_RETURN(Operand value, Compile(expr.children.back()));
+    Emit(Code::kMove, result.index, value);
+    Land(to_end);
+    return result;
+  }
+
+  // Goes on if the condition is true and adds to `to_next` the jumps taken otherwise. Unlike in a
+  // projection, AND and OR stop at the first operand that decides.
+  Result<void> CompileCondition(const Expr& expr, std::vector<size_t>& to_next) {
+    if (expr.kind == Expr::Kind::kAnd) {
+      for (const Expr& child : expr.children) {
+        FUQI_RETURN_IF_ERROR(CompileCondition(child, to_next));
+      }
+      return {};
+    }
+    if (expr.kind == Expr::Kind::kOr) {
+      std::vector<size_t> to_then;
+      for (size_t i = 0; i < expr.children.size(); ++i) {
+        std::vector<size_t> to_other;
+        FUQI_RETURN_IF_ERROR(CompileCondition(expr.children[i], to_other));
+        if (i + 1 == expr.children.size()) {
+          to_next.insert(to_next.end(), to_other.begin(), to_other.end());
+        } else {
+          to_then.push_back(Emit(Code::kJump));
+          Land(to_other);
+        }
+      }
+      Land(to_then);
+      return {};
+    }
+    FUQI_ASSIGN_OR_RETURN(Operand condition, Compile(expr));
+    to_next.push_back(Emit(Code::kJumpIfNotTrue, 0, condition));
+    return {};
+  }
+
+  Result<Operand> CompileCoalesce(const Expr& expr) {
+    const Operand result = NewRegister();
+    std::vector<size_t> to_end;
+    for (const Expr& child : expr.children) {
+      FUQI_ASSIGN_OR_RETURN(Operand value, Compile(child));
+      Emit(Code::kMove, result.index, value);
+      to_end.push_back(Emit(Code::kJumpIfNotNull, 0, result));
+    }
+    Land(to_end);
+    return result;
+  }
+
+  Program::Impl& out_;
+  Position error_at_ = -1;
+};
+
+Program::Program(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Program::Program(Program&&) noexcept = default;
+Program& Program::operator=(Program&&) noexcept = default;
+Program::~Program() = default;
+
+Result<Program> Program::Compile(const Expr& expr, Position* error_at) {
+  auto impl = std::make_unique<Impl>();
+  Compiler compiler(*impl);
+  auto result = compiler.Compile(expr);
+  if (!result) {
+    if (error_at != nullptr) {
+      *error_at = compiler.error_at();
+    }
+    return std::move(result).error();
+  }
+  impl->result = *result;
+  impl->type = expr.type;
+  impl->steps_max = compiler.StepsMax();
+  return Program(std::move(impl));
+}
+
+Type Program::type() const { return impl_->type; }
+int Program::steps_max() const { return impl_->steps_max; }
+
+Result<Datum> Program::Run(std::span<const Datum> columns, std::span<const Datum> windows,
+                           Scratch& scratch, Position* error_at) const {
+  FUQI_CHECK(columns.size() >= impl_->columns && windows.size() >= impl_->windows);
+  auto& registers = scratch.impl_->registers;
+  if (registers.size() < impl_->registers) {
+    registers.resize(impl_->registers);
+  }
+  const Datum* const sources[] = {registers.data(), columns.data(), windows.data(),
+                                  impl_->constants.values().data()};
+  const auto read = [&](const Operand& operand) {
+    return sources[static_cast<uint32_t>(operand.source)] + operand.index;
+  };
+
+  Machine machine(scratch);
+  constexpr uint32_t kFew = 8;
+  const Datum* few[kFew];
+  std::vector<const Datum*> many(impl_->args_max > kFew ? impl_->args_max : 0);
+  const Datum** const args = many.empty() ? few : many.data();
+  const std::span<const Instruction> code = impl_->code;
+  for (size_t next = 0; next < code.size();) {
+    const Instruction& in = code[next++];
+    const Operand* operands = impl_->operands.data() + in.first;
+    switch (in.code) {
+      case Instruction::Code::kMove:
+        registers[in.target] = *read(operands[0]);
+        break;
+      case Instruction::Code::kJump:
+        next = in.target;
+        break;
+      case Instruction::Code::kJumpIfNotTrue:
+        next = read(operands[0])->is_true() ? next : in.target;
+        break;
+      case Instruction::Code::kJumpIfNotNull:
+        next = read(operands[0])->is_null() ? next : in.target;
+        break;
+      case Instruction::Code::kOperation: {
+        const Operation& operation = impl_->operations[in.operation];
+        bool null = false;
+        for (uint32_t i = 0; i < in.count; ++i) {
+          args[i] = read(operands[i]);
+          null |= args[i]->is_null();
+        }
+        Datum& out = registers[in.target];
+        if (null && operation.strict) {
+          out = Datum::Null();
+        } else if (!operation.kernel(operation, {args, in.count}, machine, out)) {
+          if (error_at != nullptr) {
+            *error_at = impl_->positions[in.operation];
+          }
+          return *std::move(machine.error());
+        }
+        break;
+      }
+    }
+  }
+  return *read(impl_->result);
+}
+
+}  // namespace fuqi::sql
