@@ -170,15 +170,10 @@ std::string ToText(const Datum& datum, Type type) {
   }
 }
 
-Row& Row::operator=(const Row& other) {
-  if (this != &other) {
-    values_.assign(other.size(), {});
-    texts_.clear();
-    for (size_t i = 0; i < other.size(); ++i) {
-      Set(i, other[i]);
-    }
+Row::Row(std::span<const Datum> values) : values_(values.size()) {
+  for (size_t i = 0; i < values.size(); ++i) {
+    Set(i, values[i]);
   }
-  return *this;
 }
 
 void Row::Set(size_t i, const Datum& value) {

@@ -99,8 +99,10 @@ class Row {
  public:
   Row() = default;
   explicit Row(size_t columns) : values_(columns) {}
-  Row(const Row& other) { *this = other; }
-  Row& operator=(const Row& other);
+  // Copies the values and their texts.
+  explicit Row(std::span<const Datum> values);
+  Row(const Row& other) : Row(other.values()) {}
+  Row& operator=(const Row& other) { return *this = Row(other); }
   Row(Row&&) = default;
   Row& operator=(Row&&) = default;
 

@@ -22,6 +22,8 @@ class LocalOwner;
 
 namespace fuqi::table {
 
+class PermitForTest;  // table/permit_for_test.h: for tests alone
+
 struct Limits {
   uint64_t memory_bytes = uint64_t{2} << 30;
   int64_t time_ms = 600'000;
@@ -52,6 +54,7 @@ class Permit {
 
  private:
   friend class govern::LocalOwner;
+  friend class PermitForTest;
   Permit() = default;
 
   Plan plan_;
