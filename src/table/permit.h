@@ -31,9 +31,9 @@ struct Limits {
 };
 
 struct Plan {
-  std::string sql;  // one SELECT statement
-  std::vector<std::string>
-      read_paths;  // absolute, canonical: the only files the statement may open
+  std::string sql;                      // one SELECT statement
+  std::vector<std::string> read_paths;  // absolute, canonical: the only files it may open
+  std::string description;              // which rows and columns, in words, for the evidence
 };
 
 class Permit {

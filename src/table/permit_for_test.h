@@ -20,7 +20,7 @@ class PermitForTest {
   static Permit Make(std::string sql, std::vector<std::string> read_paths = {}, Limits limits = {},
                      int64_t expires_us = INT64_MAX) {
     Permit permit;
-    permit.plan_ = {std::move(sql), std::move(read_paths)};
+    permit.plan_ = {std::move(sql), std::move(read_paths), "rows of a test"};
     permit.subject_ = "test";
     permit.purpose_ = "test";
     permit.limits_ = limits;
