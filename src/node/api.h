@@ -1,0 +1,107 @@
+#pragma once
+
+// What the server answers: the routes of docs/api/openapi.json over the packs that it runs.
+//
+// Threads: Admit and Handle on any io thread; answers to events are rendered on the connection's
+// own thread.
+
+#include <array>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/clock.h"
+#include "node/decision_json.h"
+#include "node/http.h"
+#include "node/keys.h"
+#include "node/metrics.h"
+#include "node/pack_runner.h"
+#include "node/problem.h"
+
+namespace fuqi::node {
+
+enum class RouteId : uint8_t {
+  kDecide,
+  kGetDecision,
+  kGetEventDecision,
+  kGetProof,
+  kHealth,
+  kReady,
+  kMetrics,
+  kOpenApi,
+};
+struct Route {
+  RouteId id;
+  std::string_view method;
+  std::string_view path;  // segments in braces are parameters
+  bool needs_key = true;
+};
+// The order is the routes' number.
+inline constexpr std::array<Route, 8> kRoutes = {{
+    {RouteId::kDecide, "POST", "/v1/packs/{pack}/decisions"},
+    {RouteId::kGetDecision, "GET", "/v1/decisions/{decision_id}"},
+    {RouteId::kGetEventDecision, "GET", "/v1/packs/{pack}/events/{event_id}/decision"},
+    {RouteId::kGetProof, "GET", "/v1/decisions/{decision_id}/proof"},
+    {RouteId::kHealth, "GET", "/healthz", false},
+    {RouteId::kReady, "GET", "/readyz", false},
+    {RouteId::kMetrics, "GET", "/metrics"},
+    {RouteId::kOpenApi, "GET", "/openapi.json", false},
+}};
+std::vector<std::string_view> RoutePaths();
+
+// docs/api/openapi.json, as it was when this program was built.
+std::string_view OpenApiJson();
+
+enum class AccessLog : uint8_t { kOff, kErrors, kAll };
+
+struct ApiBounds {
+  size_t items = 1000;        // events of one request
+  int64_t decide_ms = 1'000;  // an event not decided by then gets the default action
+};
+
+struct ServedPack {
+  std::shared_ptr<const decide::CompiledPack> pack;
+  std::unique_ptr<PackRunner> runner;
+  std::string log_dir;
+  PackView view;  // of `pack`
+};
+
+class Api final : public HttpHandler {
+ public:
+  Api(std::vector<ServedPack> packs, ApiKeys keys, const ApiBounds& bounds, AccessLog access_log,
+      Clock& clock, Metrics& metrics);
+
+  std::optional<HttpResponse> Admit(HttpRequest& head) override;
+  void Handle(HttpRequest request, Reply reply) override;
+  HttpResponse Refuse(HttpFault fault, Language language) override;
+  void Answered(size_t route, const std::string& caller, int status, int64_t elapsed_ns) override;
+
+  // Stops every pack (PackRunner::Stop); the first error.
+  Result<void> Stop();
+
+ private:
+  struct Found {
+    const ServedPack* served;
+    decide::Decision decision;
+  };
+  const ServedPack* FindPack(std::string_view name) const;
+  // kNotFound where there is none.
+  Result<Found> FindDecision(std::string_view decision_id) const;
+  void Decide(HttpRequest request, const ServedPack& served, Reply reply);
+  HttpResponse GetDecision(std::string_view decision_id, Language language) const;
+  HttpResponse GetEventDecision(const ServedPack& served, std::string_view event_id,
+                                Language language) const;
+  HttpResponse GetProof(std::string_view decision_id, Language language) const;
+  HttpResponse Ready(Language language) const;
+  HttpResponse RenderMetrics() const;
+
+  std::vector<ServedPack> packs_;
+  const ApiKeys keys_;
+  const ApiBounds bounds_;
+  const AccessLog access_log_;
+  Clock& clock_;
+  Metrics& metrics_;
+};
+
+}  // namespace fuqi::node

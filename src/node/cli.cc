@@ -1,0 +1,237 @@
+#include "node/cli.h"
+
+#include <fmt/format.h>
+
+#include <cstdlib>
+#include <iostream>
+
+#include "base/log.h"
+#include "base/messages.h"
+#include "node/json_text.h"
+#include "node/version.h"
+
+namespace fuqi::node {
+namespace {
+
+using std::chrono::seconds;
+using std::chrono::steady_clock;
+
+// The value of `--name value` or `--name=value` before the command line is parsed.
+std::string Peek(const std::vector<std::string>& arguments, std::string_view name) {
+  for (size_t i = 0; i < arguments.size(); ++i) {
+    std::string_view argument = arguments[i];
+    if (argument == name && i + 1 < arguments.size()) {
+      return arguments[i + 1];
+    }
+    if (argument.starts_with(name) && argument.substr(name.size()).starts_with('=')) {
+      return std::string(argument.substr(name.size() + 1));
+    }
+  }
+  return "";
+}
+
+std::string Environment(const char* name) {
+  const char* value = std::getenv(name);
+  return value == nullptr ? "" : value;
+}
+
+Language ChooseLanguage(const std::vector<std::string>& arguments) {
+  for (const std::string& tag :
+       {Peek(arguments, "--lang"), Environment("LC_ALL"), Environment("LANG")}) {
+    if (!tag.empty()) {
+      return LanguageFromTag(tag);
+    }
+  }
+  return Language::kEnglish;
+}
+
+std::string DefaultHome() {
+  std::string home = Environment("FUQI_HOME");
+  return home.empty() ? Environment("HOME") + "/.fuqi" : home;
+}
+
+std::string ErrorJson(const Error& error, Language language) {
+  std::string json = fmt::format(R"({{"error":{{"code":"{}","message":{})",
+                                 ErrorCodeName(error.code()), JsonString(error.message(language)));
+  if (const auto& where = error.where()) {
+    if (!where->file.empty()) {
+      json += ",\"file\":" + JsonString(where->file);
+    }
+    if (where->line > 0) {
+      json += fmt::format(",\"line\":{}", where->line);
+    }
+    if (where->column > 0) {
+      json += fmt::format(",\"column\":{}", where->column);
+    }
+    if (!where->field.empty()) {
+      json += ",\"field\":" + JsonString(where->field);
+    }
+  }
+  return json + "}}";
+}
+
+}  // namespace
+
+Cli::Cli(Context& context) : context_(context) {
+  app_.name("fuqi");
+  app_.description(
+      Text("Fuqi: use each other's data without seeing it, decide on every transaction, prove it"));
+  auto formatter = app_.get_formatter();
+  formatter->column_width(34);
+  formatter->label("Usage", Text("Usage"));
+  formatter->label("Options", Text("Options"));
+  formatter->label("OPTIONS", Text("[options]"));
+  formatter->label("Positionals", Text("Arguments"));
+  formatter->label("Subcommands", Text("Commands"));
+  formatter->label("SUBCOMMAND", Text("command"));
+  formatter->label("SUBCOMMANDS", Text("commands"));
+  formatter->label("REQUIRED", Text("(required)"));
+  app_.set_help_flag("-h,--help", Text("Print this help and end"));
+  app_.require_subcommand(1);
+  app_.fallthrough();
+  app_.add_option("--lang", lang_, Text("Language of texts: zh or en"))->type_name("zh|en");
+  app_.add_option("--log-format", log_format_, Text("Form of log lines: text or json"))
+      ->type_name("text|json");
+  app_.add_flag("--json", context_.json, Text("Print results as JSON"));
+  app_.add_option("--home", context_.home,
+                  Text("Folder of this user's evidence log (default $FUQI_HOME, else ~/.fuqi)"))
+      ->type_name("DIR");
+}
+
+std::string Cli::Text(MessageTemplate text) const {
+  return std::string(Translate(text.text, context_.language));
+}
+
+CLI::App* Cli::Group(std::string_view name, MessageTemplate help) {
+  CLI::App* group = app_.add_subcommand(std::string(name), Text(help));
+  group->require_subcommand(1);
+  group->fallthrough();
+  return group;
+}
+
+CLI::App* Cli::Command(CLI::App* parent, std::string_view name, MessageTemplate help,
+                       CommandRun run) {
+  CLI::App* command = parent->add_subcommand(std::string(name), Text(help));
+  command->fallthrough();
+  command->callback([this, run = std::move(run)] { chosen_ = run; });
+  return command;
+}
+
+int Cli::Fail(const Error& error) {
+  if (context_.json) {
+    context_.err << ErrorJson(error, context_.language) << '\n';
+  } else {
+    context_.err << "fuqi: " << error.ToString(context_.language) << '\n';
+  }
+  return error.exit_code();
+}
+
+// CLI11's findings in our words: its own texts exist in English only.
+Error Cli::UsageError(const CLI::ParseError& error) {
+  const std::string what = error.what();
+  if (dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr) {
+    std::string extras;
+    for (const std::string& extra : app_.remaining(true)) {
+      extras += (extras.empty() ? "" : " ") + extra;
+    }
+    return Err(ErrorCode::kUsage, "not understood: {}; see `fuqi --help`", extras);
+  }
+  if (dynamic_cast<const CLI::RequiredError*>(&error) != nullptr) {
+    const size_t end = what.find(" is required");
+    if (what.find("subcommand") != std::string::npos) {
+      return Err(ErrorCode::kUsage, "a command is needed; see `fuqi --help`");
+    }
+    return Err(ErrorCode::kUsage, "{} is needed", what.substr(0, end));
+  }
+  return Err(ErrorCode::kUsage, "the value given to {} is not usable",
+             what.substr(0, what.find(':')));
+}
+
+int Cli::Run(std::vector<std::string> arguments) {
+  try {
+    std::reverse(arguments.begin(), arguments.end());  // CLI11 takes them from the back
+    app_.parse(std::move(arguments));
+  } catch (const CLI::CallForHelp&) {
+    const CLI::App* app = &app_;
+    while (!app->get_subcommands().empty()) {
+      app = app->get_subcommands().front();
+    }
+    context_.out << app->help();
+    return 0;
+  } catch (const CLI::ParseError& error) {
+    return Fail(UsageError(error));
+  }
+  if (!lang_.empty() && lang_ != "zh" && lang_ != "en") {
+    return Fail(Err(ErrorCode::kUsage, "--lang takes zh or en"));
+  }
+  Result<LogFormat> format = ParseLogFormat(log_format_);
+  if (!format) {
+    return Fail(format.error());
+  }
+  ConfigureLog({.format = *format});
+  Result<int> code = chosen_(context_);
+  context_.out.flush();
+  if (!code) {
+    return Fail(code.error());
+  }
+  if (!context_.out) {
+    return Fail(Err(ErrorCode::kIo, "the output could not be written"));
+  }
+  return *code;
+}
+
+int RunCli(const std::vector<std::string>& arguments, Context& context) {
+  context.language = ChooseLanguage(arguments);
+  context.home = DefaultHome();
+  Cli cli(context);
+  AddSqlCommands(cli);
+  AddPackCommands(cli);
+  AddReplayCommands(cli);
+  AddEvidenceCommands(cli);
+  AddServeCommands(cli);
+  cli.Command(cli.root(), "version", "Print the version", [](Context& c) -> Result<int> {
+    c.out << (c.json ? fmt::format(R"({{"version":"{}"}})", Version())
+                     : fmt::format("fuqi {}", Version()))
+          << '\n';
+    return 0;
+  });
+  return cli.Run(arguments);
+}
+
+Progress::Progress(Context& context, MessageTemplate what)
+    : context_(context),
+      what_(Translate(what.text, context.language)),
+      begin_(steady_clock::now()),
+      next_(begin_ + seconds(2)) {}
+
+Progress::~Progress() {
+  if (drawn_) {
+    context_.err << "\r\033[K" << std::flush;
+  }
+}
+
+void Progress::Update(uint64_t done, uint64_t total) {
+  const Time now = steady_clock::now();
+  if (now < next_) {
+    return;
+  }
+  const double elapsed = std::chrono::duration<double>(now - begin_).count();
+  const double share = total == 0 ? 0 : static_cast<double>(done) / static_cast<double>(total);
+  const std::string count = total == 0
+                                ? fmt::format("{}", done)
+                                : fmt::format("{} / {} ({:.0f} %)", done, total, share * 100);
+  if (!context_.terminal) {
+    context_.err << fmt::format("{}: {}, {:.0f} s\n", what_, count, elapsed) << std::flush;
+    next_ = now + seconds(5);
+    return;
+  }
+  constexpr int kWidth = 30;
+  const int filled = static_cast<int>(std::min(share, 1.0) * kWidth);
+  context_.err << fmt::format("\r\033[K{} [{}{}] {}  {:.0f} s", what_, std::string(filled, '#'),
+                              std::string(kWidth - filled, '.'), count, elapsed)
+               << std::flush;
+  drawn_ = true;
+  next_ = now + std::chrono::milliseconds(100);
+}
+
+}  // namespace fuqi::node

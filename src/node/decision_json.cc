@@ -1,0 +1,64 @@
+#include "node/decision_json.h"
+
+#include "node/json_text.h"
+
+namespace fuqi::node {
+
+PackView PackView::Of(std::shared_ptr<const decide::CompiledPack> pack) {
+  const decide::Pack& source = pack->pack();
+  PackView view;
+  view.features = pack->feature_schema();
+  view.key = pack->event_schema()[static_cast<size_t>(pack->key_column())].type;
+  view.pack = std::shared_ptr<const decide::Pack>(std::move(pack), &source);
+  return view;
+}
+
+Result<PackView> PackView::Of(const decide::PublishRecord& publish) {
+  FUQI_ASSIGN_OR_RETURN(decide::Pack pack, decide::ParsePack(publish.files));
+  PackView view;
+  view.features = publish.features;
+  view.key =
+      publish.events[static_cast<size_t>(table::FindColumn(publish.events, publish.key))].type;
+  view.pack = std::make_shared<const decide::Pack>(std::move(pack));
+  return view;
+}
+
+std::string DecisionJson(const PackView& view, const table::Datum& event_key,
+                         const decide::Decision& decision) {
+  const decide::Pack& source = *view.pack;
+  std::string json = fmt::format(
+      R"({{"decision_id":{},"pack":{},"pack_hash":"{}","event_id":{},"action":"{}","hits":[)",
+      JsonString(decide::DecisionId(source.name, decision.seq())), JsonString(source.name),
+      ToHex(source.hash), JsonString(table::ToText(event_key, view.key)),
+      decide::ActionName(decision.action));
+  for (size_t i = 0; i < decision.hits.size(); ++i) {
+    const decide::Rule& rule = source.rules[decision.hits[i]];
+    json += fmt::format(R"({}{{"rule":{},"action":"{}","reason":{{"zh":{},"en":{}}})",
+                        i == 0 ? "" : ",", JsonString(rule.id), decide::ActionName(rule.then),
+                        JsonString(rule.reason.zh), JsonString(rule.reason.en));
+    if (!rule.clause.empty()) {
+      json += ",\"clause\":" + JsonString(rule.clause);
+    }
+    json += '}';
+  }
+  json += "],\"flags\":[";
+  std::string_view comma;
+  auto flag = [&](decide::Flag bit, std::string_view name) {
+    if ((decision.flags & bit) != 0) {
+      json += fmt::format("{}\"{}\"", comma, name);
+      comma = ",";
+    }
+  };
+  flag(decide::kLate, "late");
+  flag(decide::kFuture, "future");
+  flag(decide::kEvaluationError, "evaluation_error");
+  json += "],\"features\":";
+  AppendJsonRow(view.features, decision.features.values(), json);
+  if (!decision.error.empty()) {
+    json += ",\"error\":" + JsonString(decision.error);
+  }
+  json += '}';
+  return json;
+}
+
+}  // namespace fuqi::node

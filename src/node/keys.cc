@@ -1,0 +1,110 @@
+#include "node/keys.h"
+
+#include <algorithm>
+
+#include "base/random.h"
+#include "crypto/sha256.h"
+
+namespace fuqi::node {
+namespace {
+
+constexpr std::string_view kPrefix = "fuqi_";  // so that scanners for leaked secrets can find one
+constexpr std::string_view kScheme = "Bearer ";
+constexpr uint64_t kFileBytesMax = 1 << 20;
+
+bool IsName(std::string_view name) {
+  auto allowed = [](char c) {
+    return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '_' ||
+           c == '-' || c == '.';
+  };
+  return !name.empty() && name.size() <= 64 && std::all_of(name.begin(), name.end(), allowed);
+}
+
+std::string_view Trimmed(std::string_view text) {
+  size_t begin = text.find_first_not_of(" \t\r");
+  if (begin == std::string_view::npos) {
+    return {};
+  }
+  return text.substr(begin, text.find_last_not_of(" \t\r") - begin + 1);
+}
+
+bool SameWord(std::string_view a, std::string_view b) {
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
+                    [](char x, char y) { return (x | 0x20) == (y | 0x20); });
+}
+
+}  // namespace
+
+Result<ApiKeys> ApiKeys::Load(Disk& disk, const std::string& path) {
+  FUQI_ASSIGN_OR_RETURN(Bytes bytes, ReadFile(disk, path, kFileBytesMax));
+  return Parse(AsText(bytes), path);
+}
+
+Result<ApiKeys> ApiKeys::Parse(std::string_view text, const std::string& file) {
+  ApiKeys keys;
+  for (int line = 1; !text.empty(); ++line) {
+    std::string_view content = text.substr(0, text.find('\n'));
+    text.remove_prefix(std::min(text.size(), content.size() + 1));
+    content = Trimmed(content);
+    if (content.empty() || content.front() == '#') {
+      continue;
+    }
+    const Where where{.file = file, .line = line};
+    const size_t colon = content.find(':');
+    std::string_view name = Trimmed(content.substr(0, colon));
+    Result<Bytes> hash = colon == std::string_view::npos
+                             ? Result<Bytes>(Bytes())
+                             : FromHex(Trimmed(content.substr(colon + 1)));
+    // SECURITY: the message does not repeat the line; someone may have put a key there instead of
+    // its hash.
+    if (!IsName(name) || !hash || hash->size() != sizeof(Digest)) {
+      return Err(ErrorCode::kConfig,
+                 "a line is `name:sha256`, with the hash as 64 hexadecimal digits; `fuqi key new "
+                 "NAME` makes one")
+          .At(where);
+    }
+    for (const Entry& other : keys.entries_) {
+      if (other.name == name) {
+        return Err(ErrorCode::kConfig, "the name {} is given twice", name).At(where);
+      }
+    }
+    Entry entry{std::string(name), {}};
+    std::copy(hash->begin(), hash->end(), entry.hash.begin());
+    keys.entries_.push_back(std::move(entry));
+  }
+  if (keys.entries_.empty()) {
+    return Err(ErrorCode::kConfig, "there is no key in the file; `fuqi key new NAME` makes one")
+        .At({.file = file});
+  }
+  return keys;
+}
+
+std::optional<std::string> ApiKeys::Caller(std::string_view authorization) const {
+  if (authorization.size() <= kScheme.size() ||
+      !SameWord(authorization.substr(0, kScheme.size()), kScheme)) {
+    return std::nullopt;
+  }
+  const Digest presented = crypto::Sha256(AsBytes(authorization.substr(kScheme.size())));
+  // No early exit: how long it takes must not tell which name a key is near to.
+  const Entry* found = nullptr;
+  for (const Entry& entry : entries_) {
+    if (crypto::ConstantTimeEqual(presented, entry.hash)) {
+      found = &entry;
+    }
+  }
+  return found == nullptr ? std::nullopt : std::optional<std::string>(found->name);
+}
+
+Result<NewKey> MakeKey(std::string_view name) {
+  if (!IsName(name)) {
+    return Err(ErrorCode::kUsage, "a key's name is 1 to 64 letters, digits, '_', '-' or '.'");
+  }
+  std::array<uint8_t, 32> secret{};
+  FUQI_RETURN_IF_ERROR(SecureRandom(secret));
+  NewKey made;
+  made.key = std::string(kPrefix) + ToHex(secret);
+  made.line = fmt::format("{}:{}", name, ToHex(crypto::Sha256(AsBytes(made.key))));
+  return made;
+}
+
+}  // namespace fuqi::node

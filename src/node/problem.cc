@@ -1,0 +1,124 @@
+#include "node/problem.h"
+
+#include <array>
+
+#include "base/messages.h"
+#include "node/json_text.h"
+
+namespace fuqi::node {
+namespace {
+
+struct Row {
+  ProblemType type;
+  std::string_view name;
+  int status;
+  MessageTemplate title;
+};
+
+constexpr std::array<Row, kProblemTypes> kTable = {{
+    {ProblemType::kMalformedRequest, "malformed-request", 400,
+     "The request is not well-formed HTTP"},
+    {ProblemType::kMalformedJson, "malformed-json", 400, "The body is not the JSON asked for"},
+    {ProblemType::kUnauthenticated, "unauthenticated", 401, "An API key is needed"},
+    {ProblemType::kNoSuchRoute, "no-such-route", 404, "There is nothing at this path"},
+    {ProblemType::kNoSuchPack, "no-such-pack", 404, "This server has no such pack"},
+    {ProblemType::kNoSuchDecision, "no-such-decision", 404, "There is no such decision"},
+    {ProblemType::kNoSuchEvent, "no-such-event", 404, "No event of this id has been decided"},
+    {ProblemType::kMethodNotAllowed, "method-not-allowed", 405,
+     "The path does not take this method"},
+    {ProblemType::kRequestTimeout, "request-timeout", 408, "The request took too long to arrive"},
+    {ProblemType::kEventIdTaken, "event-id-taken", 409,
+     "The event's id belongs to an event of other content"},
+    {ProblemType::kBodyTooLarge, "body-too-large", 413,
+     "The request is larger than this server takes"},
+    {ProblemType::kUnsupportedMediaType, "unsupported-media-type", 415,
+     "The body must be application/json"},
+    {ProblemType::kInvalidEvent, "invalid-event", 422, "The event does not fit the pack's table"},
+    {ProblemType::kOverloaded, "overloaded", 429, "Too many events at once; nothing was decided"},
+    {ProblemType::kHeaderTooLarge, "header-too-large", 431,
+     "The header is larger than this server takes"},
+    {ProblemType::kInternal, "internal", 500, "The server failed at this request"},
+    {ProblemType::kDefaultAction, "default-action", 503,
+     "No decision was made; take the pack's default action"},
+    {ProblemType::kUnavailable, "unavailable", 503, "The server cannot record decisions now"},
+    {ProblemType::kOutcomeUnknown, "outcome-unknown", 504,
+     "The answer did not come in time; ask for the event's decision"},
+}};
+
+const Row& RowOf(ProblemType type) {
+  const Row& row = kTable[static_cast<size_t>(type)];
+  FUQI_CHECK(row.type == type);
+  return row;
+}
+
+ProblemType TypeOf(ErrorCode code) {
+  switch (code) {
+    case ErrorCode::kParse:
+      return ProblemType::kMalformedJson;
+    case ErrorCode::kInvalidArgument:
+    case ErrorCode::kTypeMismatch:
+    case ErrorCode::kOutOfRange:
+      return ProblemType::kInvalidEvent;
+    case ErrorCode::kConflict:
+      return ProblemType::kEventIdTaken;
+    case ErrorCode::kResourceExhausted:
+      return ProblemType::kOverloaded;
+    case ErrorCode::kUnavailable:
+      return ProblemType::kUnavailable;
+    default:
+      return ProblemType::kInternal;
+  }
+}
+
+}  // namespace
+
+std::string_view ProblemName(ProblemType type) { return RowOf(type).name; }
+
+int ProblemStatus(ProblemType type) { return RowOf(type).status; }
+
+Problem ProblemOf(const Error& error, Language language) {
+  Problem problem;
+  problem.type = TypeOf(error.code());
+  if (problem.type != ProblemType::kInternal && problem.type != ProblemType::kUnavailable) {
+    problem.detail = error.message(language);
+    problem.field = error.where() ? error.where()->field : "";
+  }
+  return problem;
+}
+
+std::string ProblemJson(const Problem& problem, Language language) {
+  const Row& row = RowOf(problem.type);
+  std::string json =
+      fmt::format(R"({{"type":"urn:fuqi:problem:{}","title":{},"status":{})", row.name,
+                  JsonString(Translate(row.title.text, language)), row.status);
+  auto member = [&](std::string_view name, const std::string& value) {
+    if (!value.empty()) {
+      json += fmt::format(",\"{}\":{}", name, JsonString(value));
+    }
+  };
+  member("detail", problem.detail);
+  member("field", problem.field);
+  if (problem.type == ProblemType::kDefaultAction) {
+    member("action", problem.action);
+    json += ",\"default\":true";
+  }
+  json += '}';
+  return json;
+}
+
+HttpResponse ProblemResponse(const Problem& problem, Language language) {
+  HttpResponse response;
+  response.status = ProblemStatus(problem.type);
+  response.content_type = "application/problem+json";
+  response.headers.emplace_back("Content-Language", language == Language::kChinese ? "zh" : "en");
+  if (response.status == 429 || response.status == 503) {
+    response.headers.emplace_back("Retry-After", "1");
+  }
+  if (response.status == 401) {
+    response.headers.emplace_back("WWW-Authenticate", "Bearer");
+  }
+  response.body = ProblemJson(problem, language);
+  return response;
+}
+
+}  // namespace fuqi::node

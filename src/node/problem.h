@@ -1,0 +1,58 @@
+#pragma once
+
+// What went wrong with a request, as RFC 9457 problem details: a stable type, a title in the
+// client's language, and what would be right.
+
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+#include "node/http.h"
+
+namespace fuqi::node {
+
+// The names are the ends of the type URIs, urn:fuqi:problem:<name>: never rename one.
+// docs/api/openapi.json lists them.
+enum class ProblemType : uint8_t {
+  kMalformedRequest,
+  kMalformedJson,
+  kUnauthenticated,
+  kNoSuchRoute,
+  kNoSuchPack,
+  kNoSuchDecision,
+  kNoSuchEvent,
+  kMethodNotAllowed,
+  kRequestTimeout,
+  kEventIdTaken,
+  kBodyTooLarge,
+  kUnsupportedMediaType,
+  kInvalidEvent,
+  kOverloaded,
+  kHeaderTooLarge,
+  kInternal,
+  kDefaultAction,
+  kUnavailable,
+  kOutcomeUnknown,
+};
+inline constexpr int kProblemTypes = 19;
+
+std::string_view ProblemName(ProblemType type);  // "malformed-json"
+int ProblemStatus(ProblemType type);
+
+struct Problem {
+  ProblemType type = ProblemType::kInternal;
+  std::string detail;  // in the client's language; may be empty
+  std::string field;   // the event's column at fault, if one is
+  std::string action;  // kDefaultAction: what to do
+};
+
+// An error of the modules below as a client is told it. What is not the client's doing is kInternal
+// without detail: that is for the log.
+Problem ProblemOf(const Error& error, Language language);
+
+// One JSON object.
+std::string ProblemJson(const Problem& problem, Language language);
+// application/problem+json; with Retry-After where trying again may help.
+HttpResponse ProblemResponse(const Problem& problem, Language language);
+
+}  // namespace fuqi::node
