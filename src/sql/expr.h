@@ -1,20 +1,18 @@
 #pragma once
 
-// The typed tree of one SELECT level: what DuckDB's binder made of the text, in the few node kinds that an executor needs. All names are
-// resolved, all casts explicit, macros expanded; types are DuckDB's and never inferred here.
+// The typed tree of one SELECT level: what DuckDB's binder made of the text, in the few node kinds
+// that an executor needs. All names are resolved, all casts explicit, macros expanded; types are
+// DuckDB's and never inferred here.
 
-#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "sql/fragment.h"
 #include "table/datum.h"
 #include "table/type.h"
 
 namespace fuqi::sql {
-
-// Where a node stands in the fragment that the user wrote: a byte offset; -1 where the binder does not say.
-using Position = int64_t;
 
 struct Expr {
   enum class Kind : uint8_t {
@@ -29,9 +27,9 @@ struct Expr {
     kNot,
     kIsNull,
     kIsNotNull,
-    kIn,        // children[0] among the others
+    kIn,  // children[0] among the others
     kNotIn,
-    kCase,      // when, then, when, then, …, else
+    kCase,  // when, then, when, then, …, else
     kCoalesce,
   };
 
@@ -41,33 +39,43 @@ struct Expr {
   std::string name;
   int column = -1;
   bool try_cast = false;
-  // kConstant: at most one value, its text owned by the row.
+  // kConstant: one value, which may be NULL; the row owns its text.
   table::Row constant;
-  Position position = -1;
+  Position position = -1;  // in the fragment that the node came from
 };
 
-// One window function. Frames are over the event's time and, for equal times, its arrival: `ORDER BY <time> RANGE …` of a pack means
-// ordering by (time, arrival), so that no two rows are peers.
+// One window function. Frames are over the event's time and, for equal times, its arrival: `ORDER
+// BY <time> RANGE …` of a pack means ordering by (time, arrival), so that no two rows are peers.
 struct Window {
   enum class Frame : uint8_t {
     kRange,      // from time - length_us (inclusive) to this row
     kUnbounded,  // from the first row to this row
   };
 
-  std::string function;                // "count_star", "count", "sum", "avg", "min", "max", "lag", "first", "last", …
-  std::vector<Expr> args;              // over the input columns
-  std::optional<Expr> filter;          // rows for which it is not true do not count
+  std::string
+      function;  // "count_star", "count", "sum", "avg", "min", "max", "lag", "first", "last", …
+  std::vector<Expr> args;      // over the input columns
+  std::optional<Expr> filter;  // rows for which it is not true do not count
   bool distinct = false;
-  std::vector<Expr> partitions;        // over the input columns
+  std::vector<Expr> partitions;  // over the input columns
   Frame frame = Frame::kUnbounded;
-  int64_t length_us = 0;               // kRange; > 0
-  int64_t offset = 1;                  // lag: how many rows back
-  std::optional<Expr> fallback;        // lag: the value when there is no such row; constant
-  table::Type type;                    // of the result
+  int64_t length_us = 0;         // kRange; > 0
+  int64_t offset = 1;            // lag: how many rows back
+  std::optional<Expr> fallback;  // lag: the value when there is no such row; constant
+  table::Type type;              // of the result
   Position position = -1;
 };
 
-// One level: columns in, the same columns and the outputs out. Column i < input.size() is an input; kWindow refers to windows[i].
+// Equal but for positions.
+bool SameExpr(const Expr& a, const Expr& b);
+bool SameWindow(const Window& a, const Window& b);
+
+// The expression as SQL that means exactly this tree: every cast written out. kColumn i reads as
+// input[i]; a kWindow as w0, w1, ….
+std::string ToSql(const Expr& expr, const table::Schema& input);
+
+// One level: columns in, the same columns and the outputs out. Column i < input.size() is an input;
+// kWindow refers to windows[i].
 struct Level {
   table::Schema input;
   std::vector<Window> windows;

@@ -1,0 +1,132 @@
+#include "sql/expr.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/check.h"
+
+namespace fuqi::sql {
+namespace {
+
+using table::Datum;
+using table::TypeId;
+
+bool SameAll(const std::vector<Expr>& a, const std::vector<Expr>& b) {
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(), SameExpr);
+}
+
+bool SameOptional(const std::optional<Expr>& a, const std::optional<Expr>& b) {
+  return a.has_value() == b.has_value() && (!a || SameExpr(*a, *b));
+}
+
+bool SameConstant(const table::Row& a, const table::Row& b) {
+  return std::equal(a.values().begin(), a.values().end(), b.values().begin(), b.values().end(),
+                    [](const Datum& x, const Datum& y) { return table::Identical(x, y); });
+}
+
+std::string ConstantSql(const Datum& value, table::Type type) {
+  if (value.is_null()) {
+    return fmt::format("CAST(NULL AS {})", type.ToString());
+  }
+  if (value.kind == Datum::Kind::kInterval) {
+    const table::Interval& interval = value.interval;
+    return fmt::format("(to_months({}) + to_days({}) + to_microseconds({}))", interval.months,
+                       interval.days, interval.micros);
+  }
+  const std::string text = table::QuoteText(table::ToText(value, type));
+  return type.id == TypeId::kVarchar ? text : fmt::format("CAST({} AS {})", text, type.ToString());
+}
+
+std::string Join(const std::vector<Expr>& children, size_t from, std::string_view separator,
+                 const table::Schema& input) {
+  std::string joined;
+  for (size_t i = from; i < children.size(); ++i) {
+    joined += (i == from ? "" : std::string(separator)) + ToSql(children[i], input);
+  }
+  return joined;
+}
+
+bool IsOperator(std::string_view name) {
+  return name.find_first_of("abcdefghijklmnopqrstuvwxyz") == std::string_view::npos;
+}
+
+std::string CallSql(const Expr& expr, const table::Schema& input) {
+  std::string_view name = expr.name;
+  if (!IsOperator(name)) {
+    return fmt::format("{}({})", name, Join(expr.children, 0, ", ", input));
+  }
+  if (expr.children.size() == 1) {
+    return fmt::format("({} {})", name, ToSql(expr.children[0], input));
+  }
+  if (name == "~~" || name == "!~~") {
+    name = name == "~~" ? "LIKE" : "NOT LIKE";
+  }
+  return fmt::format("({})", Join(expr.children, 0, fmt::format(" {} ", name), input));
+}
+
+std::string CaseSql(const Expr& expr, const table::Schema& input) {
+  std::string text = "CASE";
+  const size_t branches = expr.children.size() / 2;
+  for (size_t i = 0; i < branches; ++i) {
+    text += fmt::format(" WHEN {} THEN {}", ToSql(expr.children[2 * i], input),
+                        ToSql(expr.children[2 * i + 1], input));
+  }
+  return fmt::format("{} ELSE {} END", text, ToSql(expr.children.back(), input));
+}
+
+}  // namespace
+
+bool SameExpr(const Expr& a, const Expr& b) {
+  return a.kind == b.kind && a.type == b.type && a.name == b.name && a.column == b.column &&
+         a.try_cast == b.try_cast && SameConstant(a.constant, b.constant) &&
+         SameAll(a.children, b.children);
+}
+
+bool SameWindow(const Window& a, const Window& b) {
+  return a.function == b.function && a.distinct == b.distinct && a.frame == b.frame &&
+         a.length_us == b.length_us && a.offset == b.offset && a.type == b.type &&
+         SameAll(a.args, b.args) && SameAll(a.partitions, b.partitions) &&
+         SameOptional(a.filter, b.filter) && SameOptional(a.fallback, b.fallback);
+}
+
+std::string ToSql(const Expr& expr, const table::Schema& input) {
+  const auto child = [&](size_t i) { return ToSql(expr.children[i], input); };
+  switch (expr.kind) {
+    case Expr::Kind::kConstant:
+      return ConstantSql(expr.constant[0], expr.type);
+    case Expr::Kind::kColumn:
+      return table::QuoteName(input[expr.column].name);
+    case Expr::Kind::kWindow:
+      return fmt::format("w{}", expr.column);
+    case Expr::Kind::kCast:
+      return fmt::format("{}({} AS {})", expr.try_cast ? "TRY_CAST" : "CAST", child(0),
+                         expr.type.ToString());
+    case Expr::Kind::kCall:
+      return CallSql(expr, input);
+    case Expr::Kind::kCompare:
+      return fmt::format("({} {} {})", child(0), expr.name, child(1));
+    case Expr::Kind::kAnd:
+      return fmt::format("({})", Join(expr.children, 0, " AND ", input));
+    case Expr::Kind::kOr:
+      return fmt::format("({})", Join(expr.children, 0, " OR ", input));
+    case Expr::Kind::kNot:
+      return fmt::format("(NOT {})", child(0));
+    case Expr::Kind::kIsNull:
+      return fmt::format("({} IS NULL)", child(0));
+    case Expr::Kind::kIsNotNull:
+      return fmt::format("({} IS NOT NULL)", child(0));
+    case Expr::Kind::kIn:
+      return fmt::format("({} IN ({}))", child(0), Join(expr.children, 1, ", ", input));
+    case Expr::Kind::kNotIn:
+      return fmt::format("({} NOT IN ({}))", child(0), Join(expr.children, 1, ", ", input));
+    case Expr::Kind::kCase:
+      return CaseSql(expr, input);
+    case Expr::Kind::kCoalesce:
+      return fmt::format("COALESCE({})", Join(expr.children, 0, ", ", input));
+  }
+  FUQI_CHECK(false);
+  return {};
+}
+
+}  // namespace fuqi::sql

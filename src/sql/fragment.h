@@ -1,0 +1,26 @@
+#pragma once
+
+// A piece of SQL that a user wrote somewhere: a feature, a rule, a window definition.
+
+#include <functional>
+#include <string>
+
+#include "base/result.h"
+
+namespace fuqi::sql {
+
+// Where something stands in a fragment: a byte offset; -1 where nobody knows.
+using Position = int64_t;
+
+struct Fragment {
+  std::string name;  // of the feature, rule or window; errors carry it as their field
+  std::string text;
+  // Where the byte at an offset of `text` stands in the user's file. Without it an error says line
+  // and column within the text itself.
+  std::function<Where(size_t)> place;
+
+  // `error` with the place of `position`, or of the fragment's beginning if nobody knows better.
+  Error At(Position position, Error error) const;
+};
+
+}  // namespace fuqi::sql
