@@ -112,10 +112,11 @@ Result<void> Log::Impl::Recover() {
   cut_bytes = found.torn_bytes;
   if (found.begun_segment) {
     FUQI_RETURN_IF_ERROR(disk.Remove(SegmentPath(dir, *found.begun_segment)));
-    FUQI_RETURN_IF_ERROR(SyncDir());
   }
   if (found.empty) {
-    if (options.new_log_id) {
+    if (found.id != LogId{}) {
+      id = found.id;  // it may have been told to someone
+    } else if (options.new_log_id) {
       id = *options.new_log_id;
     } else {
       FUQI_RETURN_IF_ERROR(SecureRandom(id));

@@ -13,7 +13,7 @@ using nlohmann::json;
 
 constexpr std::string_view kFormat = "fuqi-record-proof-1";
 
-Error Malformed(std::string field, MessageTemplate message) {
+Error Malformed(MessageTemplate message, std::string field) {
   return Err(ErrorCode::kParse, message).At({.field = std::move(field)});
 }
 
@@ -38,18 +38,18 @@ Result<json> ParseObject(std::string_view text) {
     return Err(ErrorCode::kParse, "a proof is one JSON object");
   }
   if (!repeated.empty()) {
-    return Malformed(repeated, "the key stands twice in the proof");
+    return Malformed("the key stands twice in the proof", repeated);
   }
   constexpr std::array<std::string_view, 7> kKeys = {"format", "origin", "index", "size",
                                                      "root",   "record", "path"};
   for (const std::string_view key : kKeys) {
     if (!keys.contains(std::string(key))) {
-      return Malformed(std::string(key), "the key is missing in the proof");
+      return Malformed("the key is missing in the proof", std::string(key));
     }
   }
   for (const std::string& key : keys) {
     if (std::find(kKeys.begin(), kKeys.end(), key) == kKeys.end()) {
-      return Malformed(key, "the key is not one of a proof");
+      return Malformed("the key is not one of a proof", key);
     }
   }
   return parsed;
@@ -57,7 +57,7 @@ Result<json> ParseObject(std::string_view text) {
 
 Result<Bytes> ReadBytes(const json& value, const std::string& field) {
   if (!value.is_string()) {
-    return Malformed(field, "the value is a text in base64");
+    return Malformed("the value is a text in base64", field);
   }
   return FromBase64(value.get_ref<const std::string&>()).At({.field = field});
 }
@@ -66,7 +66,7 @@ Result<Digest> ReadDigest(const json& value, const std::string& field) {
   FUQI_ASSIGN_OR_RETURN(const Bytes bytes, ReadBytes(value, field));
   Digest digest;
   if (bytes.size() != digest.size()) {
-    return Malformed(field, "a hash is of 32 bytes");
+    return Malformed("a hash is of 32 bytes", field);
   }
   std::copy(bytes.begin(), bytes.end(), digest.begin());
   return digest;
@@ -74,7 +74,7 @@ Result<Digest> ReadDigest(const json& value, const std::string& field) {
 
 Result<uint64_t> ReadNumber(const json& value, const std::string& field) {
   if (!value.is_number_unsigned()) {
-    return Malformed(field, "the value is a whole number, not negative and less than 2^64");
+    return Malformed("the value is a whole number, not negative and less than 2^64", field);
   }
   return value.get<uint64_t>();
 }
@@ -173,13 +173,13 @@ std::string ToJson(const RecordProof& proof) {
 Result<RecordProof> ParseRecordProof(std::string_view text) {
   FUQI_ASSIGN_OR_RETURN(const json object, ParseObject(text));
   if (object["format"] != kFormat) {
-    return Malformed("format", "the value is 'fuqi-record-proof-1'");
+    return Malformed("the value is 'fuqi-record-proof-1'", "format");
   }
   if (!object["origin"].is_string()) {
-    return Malformed("origin", "the value is a text");
+    return Malformed("the value is a text", "origin");
   }
   if (!object["path"].is_array()) {
-    return Malformed("path", "the value is a list of hashes");
+    return Malformed("the value is a list of hashes", "path");
   }
   RecordProof proof{.origin = object["origin"].get<std::string>()};
   FUQI_ASSIGN_OR_RETURN(proof.index, ReadNumber(object["index"], "index"));

@@ -57,14 +57,15 @@ class Walker {
     if (!header) {
       FUQI_ASSIGN_OR_RETURN(const std::optional<uint64_t> commit, FindCommit(window, 0));
       if (last && !commit) {
-        end_.begun_segment = first_seq;
-        end_.torn_bytes = size_;
+        SetAside(end_, first_seq, size_);
         return {};
       }
       return Corrupt(path_, "the header of the segment that begins with record {} is damaged",
                      first_seq);
     }
     FUQI_RETURN_IF_ERROR(CheckSegmentHeader(*header, first_seq));
+    WalkEnd before = end_;
+    before.id = header->id;
     end_.empty = false;
     end_.id = header->id;
     end_.segment = first_seq;
@@ -73,7 +74,20 @@ class Walker {
     while (end_.segment_end < size_ && end_.next_seq < limit_seq_ && end_.torn_bytes == 0) {
       FUQI_RETURN_IF_ERROR(WalkCommit(window, last));
     }
+    if (end_.next_seq == first_seq) {
+      if (!last) {
+        return Corrupt(path_, "the segment that begins with record {} holds none", first_seq);
+      }
+      SetAside(before, first_seq, end_.torn_bytes);
+    }
     return {};
+  }
+
+  // Goes back to what was before the last segment, which was only begun.
+  void SetAside(const WalkEnd& before, uint64_t first_seq, uint64_t torn_bytes) {
+    end_ = before;
+    end_.begun_segment = first_seq;
+    end_.torn_bytes = torn_bytes;
   }
 
   Result<void> CheckSegmentHeader(const SegmentHeader& header, uint64_t first_seq) {

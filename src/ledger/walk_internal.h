@@ -37,14 +37,14 @@ struct WalkedCommit {
 struct WalkEnd {
   LogId id{};
   uint64_t next_seq = 0;
-  uint64_t segment = 0;      // the last one with a valid header
+  uint64_t segment = 0;      // the last one with a commit
   uint64_t segment_end = 0;  // offset behind its last valid commit
   uint32_t chain = 0;        // what the next commit chains to
-  uint64_t tail = 0;         // offset of its last commit, or segment_end if it has none
+  uint64_t tail = 0;         // offset of its last commit
   uint64_t torn_bytes = 0;
-  // A last segment, only begun: its file holds nothing of the log.
+  // A last segment without a commit: nobody relies on it, and perhaps its name was never synced.
   std::optional<uint64_t> begun_segment;
-  bool empty = false;  // there is no segment with a valid header
+  bool empty = false;  // no segment has a commit; if segment 0 was begun, `id` may be its id
 };
 
 // Visits the commits from the segment that holds `from_seq` on, until the end or until the record
