@@ -10,17 +10,17 @@
 // Threads: any.
 //
 //   LogInfo("ledger", "a torn tail was cut off", {{"file", path}, {"bytes", n}});
-//   → 2026-07-01T08:30:00.123456Z INFO ledger: a torn tail was cut off file=000001.log bytes=17
+//   → 2026-07-01T08:30:00.123456Z info ledger: a torn tail was cut off file=000001.log bytes=17
 
 #include <fmt/core.h>
 
+#include <cmath>
 #include <concepts>
 #include <cstdint>
 #include <functional>
 #include <initializer_list>
 #include <string>
 #include <string_view>
-#include <type_traits>
 
 #include "base/result.h"
 
@@ -35,12 +35,17 @@ Result<LogFormat> ParseLogFormat(std::string_view name);
 
 struct LogField {
   template <class T>
-  LogField(std::string_view k, const T& v)
-      : key(k), value(fmt::format("{}", v)), bare(std::is_arithmetic_v<T>) {}
+  LogField(std::string_view k, const T& v) : key(k), value(fmt::format("{}", v)) {
+    if constexpr (std::floating_point<T>) {
+      bare = std::isfinite(v);
+    } else {
+      bare = std::integral<T> && !std::same_as<T, char>;
+    }
+  }
 
   std::string_view key;
   std::string value;
-  bool bare;  // a number or a truth value: JSON writes it without quotes
+  bool bare = false;  // a number or a truth value: JSON writes it without quotes
 };
 using LogFields = std::initializer_list<LogField>;
 

@@ -154,10 +154,12 @@ class [[nodiscard]] Result {
 
   decltype(auto) value() & { return Get(*this); }
   decltype(auto) value() const& { return Get(*this); }
-  decltype(auto) value() && { return Get(std::move(*this)); }
+  // By value, unlike std::expected's: `for (auto& x : *F())` and `const auto& x = *F()` would
+  // dangle in C++20.
+  T value() && { return Get(std::move(*this)); }
   decltype(auto) operator*() & { return Get(*this); }
   decltype(auto) operator*() const& { return Get(*this); }
-  decltype(auto) operator*() && { return Get(std::move(*this)); }
+  T operator*() && { return Get(std::move(*this)); }
   auto* operator->()
     requires(!std::is_void_v<T>)
   {
@@ -173,7 +175,7 @@ class [[nodiscard]] Result {
     FUQI_CHECK(!has_value());
     return std::get<1>(state_);
   }
-  Error&& error() && {
+  Error error() && {
     FUQI_CHECK(!has_value());
     return std::get<1>(std::move(state_));
   }
