@@ -1,7 +1,5 @@
 #include "table/binder.h"
 
-#include <duckdb.h>
-
 #include <nlohmann/json.hpp>
 #include <optional>
 
@@ -219,34 +217,10 @@ Result<Schema> Binder::DescribeQuery(const Schema& schema, std::string_view tabl
   }
   FUQI_RETURN_IF_ERROR(Serialise(kParse, "statements", sql, error_at));
 
-  duckdb_prepared_statement statement = nullptr;
-  const std::string text(sql);
-  const duckdb_state state = duckdb_prepare(embedded_->connection(), text.c_str(), &statement);
-  if (state != DuckDBSuccess) {
-    EngineFault fault = ReadEngineFault(duckdb_prepare_error(statement), sql);
-    duckdb_destroy_prepare(&statement);
-    return Fail(std::move(fault.error), fault.position, error_at);
-  }
-  Schema described;
-  std::optional<Error> error;
-  const idx_t columns = duckdb_prepared_statement_column_count(statement);
-  for (idx_t i = 0; i < columns && !error; ++i) {
-    const char* name = duckdb_prepared_statement_column_name(statement, i);
-    duckdb_logical_type logical = duckdb_prepared_statement_column_logical_type(statement, i);
-    Result<Type> type = FromDuckDbType(logical, name);
-    if (type.has_value()) {
-      described.push_back({name, *type});
-    } else {
-      error = std::move(type).error();
-    }
-    duckdb_destroy_logical_type(&logical);
-    duckdb_free(const_cast<char*>(name));
-  }
-  duckdb_destroy_prepare(&statement);
-  if (error) {
-    return Fail(*std::move(error), -1, error_at);
-  }
-  return described;
+  int64_t position = -1;
+  auto described = embedded_->Describe(std::string(sql), &position);
+  return described.has_value() ? std::move(described)
+                               : Fail(std::move(described).error(), position, error_at);
 }
 
 }  // namespace fuqi::table

@@ -94,6 +94,14 @@ bool Identical(const Datum& a, const Datum& b);
 // As DuckDB casts the value to VARCHAR: 0.10, 2020-01-31, 1e+16, true. NULL gives "NULL".
 std::string ToText(const Datum& datum, Type type);
 
+// Reads a text as a value of the type, where DuckDB's cast gives that very value without changing
+// or dropping anything: no digits beyond the scale, no infinity or NaN, no time zone, a DATE only
+// as YYYY-MM-DD, a TIMESTAMP only as YYYY-MM-DD[ T]HH:MM:SS[.ffffff]; a BOOLEAN as true, false, t,
+// f, 1 or 0 in any letter case. Spaces around numbers, dates and booleans are passed over. VARCHAR
+// borrows the text, which must be UTF-8 without NUL. kTypeMismatch, kOutOfRange; kUnsupported for
+// INTERVAL.
+Result<Datum> ParseText(std::string_view text, Type type);
+
 // Values of one schema, owning its texts. Moving a Row keeps its texts valid; copying copies them.
 class Row {
  public:

@@ -137,6 +137,57 @@ std::string Shorten(std::string_view message) {
   return text;
 }
 
+// DuckDB's type as ours; kUnsupported names it otherwise, at `column`.
+Result<Type> FromDuckDbType(duckdb_logical_type type, std::string_view column) {
+  switch (duckdb_get_type_id(type)) {
+    case DUCKDB_TYPE_SQLNULL:
+      return Type{TypeId::kNull};
+    case DUCKDB_TYPE_BOOLEAN:
+      return Type{TypeId::kBoolean};
+    case DUCKDB_TYPE_TINYINT:
+      return Type{TypeId::kTinyInt};
+    case DUCKDB_TYPE_SMALLINT:
+      return Type{TypeId::kSmallInt};
+    case DUCKDB_TYPE_INTEGER:
+      return Type{TypeId::kInteger};
+    case DUCKDB_TYPE_BIGINT:
+      return Type{TypeId::kBigInt};
+    case DUCKDB_TYPE_HUGEINT:
+      return Type{TypeId::kHugeInt};
+    case DUCKDB_TYPE_UTINYINT:
+      return Type{TypeId::kUTinyInt};
+    case DUCKDB_TYPE_USMALLINT:
+      return Type{TypeId::kUSmallInt};
+    case DUCKDB_TYPE_UINTEGER:
+      return Type{TypeId::kUInteger};
+    case DUCKDB_TYPE_UBIGINT:
+      return Type{TypeId::kUBigInt};
+    case DUCKDB_TYPE_DECIMAL:
+      return Decimal(duckdb_decimal_width(type), duckdb_decimal_scale(type));
+    case DUCKDB_TYPE_DOUBLE:
+      return Type{TypeId::kDouble};
+    case DUCKDB_TYPE_VARCHAR:
+      return Type{TypeId::kVarchar};
+    case DUCKDB_TYPE_DATE:
+      return Type{TypeId::kDate};
+    case DUCKDB_TYPE_TIMESTAMP:
+      return Type{TypeId::kTimestamp};
+    case DUCKDB_TYPE_INTERVAL:
+      return Type{TypeId::kInterval};
+    case DUCKDB_TYPE_FLOAT:
+      return Err(ErrorCode::kUnsupported,
+                 "column {} is of type {}, which is not supported: cast it to {}", column, "FLOAT",
+                 "DOUBLE");
+    case DUCKDB_TYPE_TIMESTAMP_TZ:
+      return Err(ErrorCode::kUnsupported,
+                 "column {} is of type {}, which is not supported: cast it to {}", column,
+                 "TIMESTAMP WITH TIME ZONE", "TIMESTAMP");
+    default:
+      return Err(ErrorCode::kUnsupported,
+                 "column {} is of a type that is not supported: cast it to {}", column, "VARCHAR");
+  }
+}
+
 std::string Field(const nlohmann::json& json, const char* name, const char* other) {
   for (const char* key : {name, other}) {
     if (auto it = json.find(key); it != json.end() && it->is_string()) {
@@ -270,54 +321,35 @@ Result<std::string> Embedded::Ask(const std::string& sql, std::string_view param
   return answer;
 }
 
-Result<Type> FromDuckDbType(_duckdb_logical_type* type, std::string_view column) {
-  switch (duckdb_get_type_id(type)) {
-    case DUCKDB_TYPE_SQLNULL:
-      return Type{TypeId::kNull};
-    case DUCKDB_TYPE_BOOLEAN:
-      return Type{TypeId::kBoolean};
-    case DUCKDB_TYPE_TINYINT:
-      return Type{TypeId::kTinyInt};
-    case DUCKDB_TYPE_SMALLINT:
-      return Type{TypeId::kSmallInt};
-    case DUCKDB_TYPE_INTEGER:
-      return Type{TypeId::kInteger};
-    case DUCKDB_TYPE_BIGINT:
-      return Type{TypeId::kBigInt};
-    case DUCKDB_TYPE_HUGEINT:
-      return Type{TypeId::kHugeInt};
-    case DUCKDB_TYPE_UTINYINT:
-      return Type{TypeId::kUTinyInt};
-    case DUCKDB_TYPE_USMALLINT:
-      return Type{TypeId::kUSmallInt};
-    case DUCKDB_TYPE_UINTEGER:
-      return Type{TypeId::kUInteger};
-    case DUCKDB_TYPE_UBIGINT:
-      return Type{TypeId::kUBigInt};
-    case DUCKDB_TYPE_DECIMAL:
-      return Decimal(duckdb_decimal_width(type), duckdb_decimal_scale(type));
-    case DUCKDB_TYPE_DOUBLE:
-      return Type{TypeId::kDouble};
-    case DUCKDB_TYPE_VARCHAR:
-      return Type{TypeId::kVarchar};
-    case DUCKDB_TYPE_DATE:
-      return Type{TypeId::kDate};
-    case DUCKDB_TYPE_TIMESTAMP:
-      return Type{TypeId::kTimestamp};
-    case DUCKDB_TYPE_INTERVAL:
-      return Type{TypeId::kInterval};
-    case DUCKDB_TYPE_FLOAT:
-      return Err(ErrorCode::kUnsupported,
-                 "column {} is of type {}, which is not supported: cast it to {}", column, "FLOAT",
-                 "DOUBLE");
-    case DUCKDB_TYPE_TIMESTAMP_TZ:
-      return Err(ErrorCode::kUnsupported,
-                 "column {} is of type {}, which is not supported: cast it to {}", column,
-                 "TIMESTAMP WITH TIME ZONE", "TIMESTAMP");
-    default:
-      return Err(ErrorCode::kUnsupported,
-                 "column {} is of a type that is not supported: cast it to {}", column, "VARCHAR");
+Result<Schema> OutputOf(_duckdb_prepared_statement* statement) {
+  Schema schema;
+  const idx_t columns = duckdb_prepared_statement_column_count(statement);
+  for (idx_t i = 0; i < columns; ++i) {
+    const char* name = duckdb_prepared_statement_column_name(statement, i);
+    duckdb_logical_type logical = duckdb_prepared_statement_column_logical_type(statement, i);
+    Result<Type> type = FromDuckDbType(logical, name);
+    schema.push_back({name, type.value_or(Type{})});
+    duckdb_destroy_logical_type(&logical);
+    duckdb_free(const_cast<char*>(name));
+    FUQI_RETURN_IF_ERROR(std::move(type));
   }
+  return schema;
+}
+
+Result<Schema> Embedded::Describe(const std::string& sql, int64_t* error_at) {
+  duckdb_prepared_statement statement = nullptr;
+  auto described = [&]() -> Result<Schema> {
+    if (duckdb_prepare(connection_, sql.c_str(), &statement) != DuckDBSuccess) {
+      EngineFault fault = ReadEngineFault(duckdb_prepare_error(statement), sql);
+      if (error_at != nullptr) {
+        *error_at = fault.position;
+      }
+      return std::move(fault.error);
+    }
+    return OutputOf(statement);
+  }();
+  duckdb_destroy_prepare(&statement);
+  return described;
 }
 
 }  // namespace fuqi::table

@@ -92,17 +92,7 @@ class Execution : public BatchSource {
     if (duckdb_nparams(statement_) > 0) {
       return Err(ErrorCode::kUnsupported, "the SQL has a parameter: write the value itself");
     }
-    Schema schema;
-    const idx_t columns = duckdb_prepared_statement_column_count(statement_);
-    for (idx_t i = 0; i < columns; ++i) {
-      const char* name = duckdb_prepared_statement_column_name(statement_, i);
-      duckdb_logical_type logical = duckdb_prepared_statement_column_logical_type(statement_, i);
-      Result<Type> type = FromDuckDbType(logical, name);
-      duckdb_destroy_logical_type(&logical);
-      schema.push_back({name, type.value_or(Type{})});
-      duckdb_free(const_cast<char*>(name));
-      FUQI_RETURN_IF_ERROR(std::move(type));
-    }
+    FUQI_ASSIGN_OR_RETURN(Schema schema, OutputOf(statement_));
     if (duckdb_execute_prepared_streaming(statement_, &result_) != DuckDBSuccess) {
       return Fault(duckdb_result_error(&result_));
     }

@@ -15,7 +15,7 @@
 
 struct _duckdb_connection;
 struct _duckdb_database;
-struct _duckdb_logical_type;
+struct _duckdb_prepared_statement;
 
 namespace fuqi::table {
 
@@ -34,6 +34,9 @@ class Embedded {
   // Runs a query of our own with one VARCHAR parameter that gives one VARCHAR.
   Result<std::string> Ask(const std::string& sql, std::string_view parameter);
 
+  // Names and types of a query's output, without running it.
+  Result<Schema> Describe(const std::string& sql, int64_t* error_at = nullptr);
+
   _duckdb_connection* connection() const { return connection_; }
 
  private:
@@ -43,8 +46,9 @@ class Embedded {
   _duckdb_connection* connection_ = nullptr;
 };
 
-// DuckDB's type as ours; kUnsupported names it otherwise, at `column`.
-Result<Type> FromDuckDbType(_duckdb_logical_type* type, std::string_view column);
+// Names and types of a prepared query's output; kUnsupported names a column of a type that Fuqi
+// does not have.
+Result<Schema> OutputOf(_duckdb_prepared_statement* statement);
 
 // An error of DuckDB: its kind as a code, its text cut to what helps, and where in `sql` it stands
 // (byte offset, -1 if unknown). `raw` is plain text or the JSON of errors_as_json and
