@@ -4,6 +4,7 @@
 #include <string>
 
 #include "base/nearest.h"
+#include "sql/clash_internal.h"
 #include "sql/parsed_tree.h"
 #include "sql/plan_internal.h"
 #include "sql/statement_internal.h"
@@ -35,6 +36,9 @@ Result<void> CheckColumns(const Fragment& fragment, const std::vector<Reference>
   }
   return {};
 }
+
+// Names that batch forms give to columns of their own.
+bool IsReserved(std::string_view name) { return table::SameName(name.substr(0, 5), "fuqi_"); }
 
 void Renumber(Expr& expr, const std::vector<int>& windows) {
   if (expr.kind == Expr::Kind::kWindow) {
@@ -115,9 +119,20 @@ Result<Level> BindLevel(table::Binder& binder, const table::Schema& input, int t
   for (const Fragment& window : windows) {
     window_names.push_back(window.name);
   }
+  for (const table::Column& column : input) {
+    if (IsReserved(column.name)) {
+      return Err(ErrorCode::kInvalidArgument, "the name \"{}\" begins as Fuqi's own do, fuqi_",
+                 column.name);
+    }
+  }
   Level level;
   level.input = input;
+  level.time = time;
   for (const Fragment& item : items) {
+    if (IsReserved(item.name)) {
+      return item.At(-1, Err(ErrorCode::kInvalidArgument,
+                             "the name \"{}\" begins as Fuqi's own do, fuqi_", item.name));
+    }
     const bool taken =
         table::FindColumn(input, item.name) >= 0 ||
         std::any_of(level.outputs.begin(), level.outputs.end(), [&](const Level::Output& output) {
@@ -131,6 +146,13 @@ Result<Level> BindLevel(table::Binder& binder, const table::Schema& input, int t
     FUQI_ASSIGN_OR_RETURN(BoundItem bound,
                           BindItem(binder, input, time, item, windows, window_names));
     AddItem(std::move(bound), item.name, level);
+    const Expr& expr = level.outputs.back().expr;
+    if (internal::Clash(expr, level, expr, level)) {
+      return item.At(-1,
+                     Err(ErrorCode::kUnsupported,
+                         "DuckDB takes constants that compare equal for one, such as INTERVAL 1 "
+                         "MONTH and INTERVAL 30 DAYS: write two expressions"));
+    }
   }
   return level;
 }

@@ -75,6 +75,19 @@ std::string CaseSql(const Expr& expr, const table::Schema& input) {
   return fmt::format("{} ELSE {} END", text, ToSql(expr.children.back(), input));
 }
 
+std::string LengthSql(int64_t us) {
+  constexpr std::pair<int64_t, std::string_view> kUnits[] = {{86'400'000'000, "days"},
+                                                             {3'600'000'000, "hours"},
+                                                             {60'000'000, "minutes"},
+                                                             {1'000'000, "seconds"},
+                                                             {1, "microseconds"}};
+  const auto* unit = kUnits;
+  while (us % unit->first != 0) {
+    ++unit;
+  }
+  return fmt::format("INTERVAL '{} {}'", us / unit->first, unit->second);
+}
+
 }  // namespace
 
 bool SameExpr(const Expr& a, const Expr& b) {
@@ -127,6 +140,31 @@ std::string ToSql(const Expr& expr, const table::Schema& input) {
   }
   FUQI_CHECK(false);
   return {};
+}
+
+std::string ToSql(const Window& window, const table::Schema& input, int time) {
+  std::string args = window.function == "count_star" ? "*" : Join(window.args, 0, ", ", input);
+  if (window.function == "lag" && (window.offset != 1 || window.fallback)) {
+    args += fmt::format(", {}", window.offset);
+  }
+  if (window.fallback) {
+    args += ", " + ToSql(*window.fallback, input);
+  }
+  std::string sql =
+      fmt::format("{}({}{})", window.function == "count_star" ? "count" : window.function,
+                  window.distinct ? "DISTINCT " : "", args);
+  if (window.filter) {
+    sql += fmt::format(" FILTER (WHERE {})", ToSql(*window.filter, input));
+  }
+  sql += " OVER (";
+  if (!window.partitions.empty()) {
+    sql += fmt::format("PARTITION BY {} ", Join(window.partitions, 0, ", ", input));
+  }
+  sql += fmt::format("ORDER BY {}", table::QuoteName(input[time].name));
+  if (window.frame == Window::Frame::kRange) {
+    sql += fmt::format(" RANGE BETWEEN {} PRECEDING AND CURRENT ROW", LengthSql(window.length_us));
+  }
+  return sql + ")";
 }
 
 }  // namespace fuqi::sql

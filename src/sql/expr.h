@@ -73,11 +73,14 @@ bool SameWindow(const Window& a, const Window& b);
 // The expression as SQL that means exactly this tree: every cast written out. kColumn i reads as
 // input[i]; a kWindow as w0, w1, ….
 std::string ToSql(const Expr& expr, const table::Schema& input);
+// The window with its OVER clause; `time`: index of the time column.
+std::string ToSql(const Window& window, const table::Schema& input, int time);
 
 // One level: columns in, the same columns and the outputs out. Column i < input.size() is an input;
 // kWindow refers to windows[i].
 struct Level {
   table::Schema input;
+  int time = -1;  // index of the time column in the input
   std::vector<Window> windows;
   struct Output {
     std::string name;

@@ -4,8 +4,8 @@
 #include <array>
 
 #include "sql/constructs.h"
-#include "sql/scan_internal.h"
 #include "sql/statement_internal.h"
+#include "sql/window_text_internal.h"
 #include "table/binder.h"
 #include "table/type.h"
 
@@ -19,7 +19,6 @@ using internal::Member;
 using internal::OffsetOf;
 using internal::Statement;
 using internal::TextOf;
-using internal::Token;
 
 constexpr int kMaxDepth = 300;
 constexpr std::string_view kAlias = "fuqi_fragment";
@@ -262,145 +261,12 @@ Result<Json> ParseStatement(table::Binder& binder, const Statement& statement) {
   return ItemsOf(*node, "select_list")[0];
 }
 
-// Whether `tokens` has these words from `at` on.
-bool Words(std::span<const Token> tokens, size_t at, std::initializer_list<const char*> words) {
-  for (const char* word : words) {
-    if (at >= tokens.size() || !tokens[at].Is(word)) {
-      return false;
-    }
-    ++at;
-  }
-  return true;
-}
-
-bool IsName(const Token& token) {
-  return token.kind == Token::Kind::kWord || token.kind == Token::Kind::kQuotedName;
-}
-
-// OVER <name> wherever it stands: after the parenthesis that closes a call or its FILTER.
-Result<std::vector<Reference>> FindWindows(const Fragment& fragment, std::span<const Token> tokens,
-                                           std::span<const std::string> known) {
-  std::vector<Reference> found;
-  for (size_t i = 1; i < tokens.size(); ++i) {
-    if (!tokens[i].Is("over") || !tokens[i - 1].Is(")")) {
-      continue;
-    }
-    if (i + 1 == tokens.size() || !IsName(tokens[i + 1])) {
-      return fragment.At(
-          tokens[i].position,
-          Err(ErrorCode::kUnsupported,
-              "a window is defined under a name of its own and used by it: OVER <name>"));
-    }
-    const Token& token = tokens[i + 1];
-    std::string name = internal::NameOf(token);
-    if (std::none_of(known.begin(), known.end(),
-                     [&](const std::string& k) { return table::SameName(k, name); })) {
-      return fragment.At(token.position,
-                         Err(ErrorCode::kNotFound, "there is no window \"{}\"", name));
-    }
-    found.push_back({std::move(name), token.position});
-  }
-  return found;
-}
-
-// Reads a window's definition word by word; DuckDB's tree is then held against it.
-class WindowGrammar {
- public:
-  WindowGrammar(const Fragment& fragment, std::span<const Token> tokens, std::string_view time)
-      : fragment_(fragment), tokens_(tokens), time_(time) {}
-
-  Result<ParsedWindow> Read() {
-    ParsedWindow window;
-    if (Words(tokens_, at_, {"partition", "by"})) {
-      at_ += 2;
-      window.partitions = TextUntil("order");
-    }
-    if (!Words(tokens_, at_, {"order", "by"})) {
-      return Fail("ORDER BY the time column is needed here");
-    }
-    at_ += 2;
-    if (at_ == tokens_.size() || !IsName(tokens_[at_]) ||
-        !table::SameName(internal::NameOf(tokens_[at_]), time_)) {
-      return fragment_.At(Here(), Err(ErrorCode::kUnsupported,
-                                      "a window is ordered by the time column, {}, alone", time_));
-    }
-    ++at_;
-    if (Words(tokens_, at_, {"asc"})) {
-      ++at_;
-    }
-    if (at_ < tokens_.size()) {
-      FUQI_RETURN_IF_ERROR(Frame(window));
-    }
-    return window;
-  }
-
- private:
-  Position Here() const {
-    return at_ < tokens_.size() ? tokens_[at_].position
-                                : static_cast<Position>(fragment_.text.size());
-  }
-  Error Fail(MessageTemplate message) const {
-    return fragment_.At(Here(), Err(ErrorCode::kUnsupported, message));
-  }
-
-  // The text from here up to `word` outside parentheses, or to the end; at_ moves there.
-  std::string_view TextUntil(const char* word) {
-    const Position begin = Here();
-    int depth = 0;
-    size_t end = begin;
-    for (; at_ < tokens_.size() && (depth > 0 || !tokens_[at_].Is(word)); ++at_) {
-      depth += tokens_[at_].Is("(") ? 1 : tokens_[at_].Is(")") ? -1 : 0;
-      end = tokens_[at_].position + tokens_[at_].text.size();
-    }
-    return std::string_view(fragment_.text).substr(begin, end - begin);
-  }
-
-  Result<void> Frame(ParsedWindow& window) {
-    const bool rows = Words(tokens_, at_, {"rows"});
-    if (!rows && !Words(tokens_, at_, {"range"})) {
-      return Fail("a window may only be ordered by time, rising, and have a RANGE frame");
-    }
-    ++at_;
-    const bool between = Words(tokens_, at_, {"between"});
-    at_ += between ? 1 : 0;
-    if (Words(tokens_, at_, {"unbounded", "preceding"})) {
-      at_ += 2;
-    } else if (rows) {
-      return Fail("of ROWS frames only UNBOUNDED PRECEDING is supported");
-    } else if (!Words(tokens_, at_, {"interval"})) {
-      return Fail("a frame begins at UNBOUNDED PRECEDING or at INTERVAL … PRECEDING");
-    } else {
-      window.length = TextUntil("preceding");
-      if (!Words(tokens_, at_, {"preceding"})) {
-        return Fail("a frame begins at UNBOUNDED PRECEDING or at INTERVAL … PRECEDING");
-      }
-      ++at_;
-    }
-    if (between) {
-      if (!Words(tokens_, at_, {"and", "current", "row"})) {
-        return Fail("a frame ends at CURRENT ROW");
-      }
-      at_ += 3;
-    }
-    if (at_ < tokens_.size()) {
-      return Fail("nothing may follow the frame");
-    }
-    return {};
-  }
-
-  const Fragment& fragment_;
-  std::span<const Token> tokens_;
-  std::string_view time_;
-  size_t at_ = 0;
-};
-
 }  // namespace
 
 Result<ParsedExpression> ParseExpression(table::Binder& binder, const Fragment& fragment,
                                          std::span<const std::string> windows) {
-  FUQI_ASSIGN_OR_RETURN(const std::vector<Token> tokens, internal::Scan(fragment));
   ParsedExpression parsed;
-  FUQI_ASSIGN_OR_RETURN(parsed.windows, FindWindows(fragment, tokens, windows));
+  FUQI_ASSIGN_OR_RETURN(parsed.windows, internal::FindWindows(fragment, windows));
 
   Statement statement(fragment);
   statement << "SELECT " << fragment << " AS " << kAlias << " FROM " << internal::kEvents;
@@ -423,8 +289,7 @@ Result<ParsedExpression> ParseExpression(table::Binder& binder, const Fragment& 
 
 Result<ParsedWindow> ParseWindow(table::Binder& binder, const Fragment& fragment,
                                  std::string_view time) {
-  FUQI_ASSIGN_OR_RETURN(const std::vector<Token> tokens, internal::Scan(fragment));
-  FUQI_ASSIGN_OR_RETURN(ParsedWindow window, WindowGrammar(fragment, tokens, time).Read());
+  FUQI_ASSIGN_OR_RETURN(const internal::WindowText text, internal::ReadWindowText(fragment, time));
 
   Statement statement(fragment);
   statement << "SELECT count(*) OVER " << fragment << " AS " << kAlias << " FROM "
@@ -434,11 +299,12 @@ Result<ParsedWindow> ParseWindow(table::Binder& binder, const Fragment& fragment
   const std::string end = TextOf(node, "end");
   const bool as_read =
       TextOf(node, "class") == "WINDOW" && ItemsOf(node, "orders").size() == 1 &&
-      (window.length.empty() ? start == "UNBOUNDED_PRECEDING" : start == "EXPR_PRECEDING_RANGE") &&
+      (text.length.empty() ? start == "UNBOUNDED_PRECEDING" : start == "EXPR_PRECEDING_RANGE") &&
       (end == "CURRENT_ROW_RANGE" || end == "CURRENT_ROW_ROWS");
   if (!as_read) {
     return fragment.At(-1, internal::UnknownShape("the window"));
   }
+  ParsedWindow window;
   Walker walker(statement, window.expression);
   for (const Json& partition : ItemsOf(node, "partitions")) {
     FUQI_RETURN_IF_ERROR(walker.Walk(partition, false));

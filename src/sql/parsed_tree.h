@@ -41,14 +41,13 @@ Result<ParsedExpression> ParseExpression(table::Binder& binder, const Fragment& 
 
 // A window's definition:
 //   [PARTITION BY <expressions>] ORDER BY <time>
-//   [RANGE BETWEEN <interval> PRECEDING AND CURRENT ROW | RANGE or ROWS … UNBOUNDED PRECEDING …]
+//   [RANGE BETWEEN INTERVAL … PRECEDING AND CURRENT ROW]
+// or with UNBOUNDED PRECEDING as RANGE or ROWS, or without AND CURRENT ROW.
 struct ParsedWindow {
-  ParsedExpression expression;  // of partitions and interval
-  std::string_view partitions;  // the text between PARTITION BY and ORDER; empty if there is none
-  std::string_view length;      // the text of the interval; empty: since the first row
+  ParsedExpression expression;  // of what it is partitioned by, and its length
 };
 
-// `time`: the column that ORDER BY must name. The views are into `fragment.text`.
+// `time`: the column that ORDER BY must name.
 Result<ParsedWindow> ParseWindow(table::Binder& binder, const Fragment& fragment,
                                  std::string_view time);
 
