@@ -15,6 +15,16 @@ constexpr int kTileHeight = 8;
 constexpr size_t kHashBytes = sizeof(Digest);
 constexpr size_t kFollowLeaves = 4096;  // hashed before they are written together
 
+// Nobody but us writes that file: a form that is not ours is damage.
+Result<std::optional<Head>> ReadOwnHead(Disk& disk, const std::string& path) {
+  Result<std::optional<Head>> head = ReadHead(disk, path);
+  if (!head && head.error().code() == ErrorCode::kParse) {
+    return Err(ErrorCode::kCorrupt, "the head is damaged: {}", head.error().message())
+        .At({.file = path});
+  }
+  return head;
+}
+
 // The largest power of two that is less than n; n > 1.
 uint64_t SplitAt(uint64_t n) { return std::bit_floor(n - 1); }
 
@@ -58,6 +68,7 @@ struct Tree::Impl {
   // Of the leaves [begin, end): a complete subtree, or one on the right edge of some tree.
   Result<Digest> Range(uint64_t begin, uint64_t end) const;
   Result<void> CheckSize(uint64_t wanted) const;
+  Result<void> CheckAlive() const;
 
   Disk& disk;
   const std::string dir;
@@ -216,6 +227,15 @@ Result<void> Tree::Impl::CheckSize(uint64_t wanted) const {
   return {};
 }
 
+Result<void> Tree::Impl::CheckAlive() const {
+  if (failure) {
+    return Err(ErrorCode::kUnavailable,
+               "the tree has failed and takes nothing more until it is opened again; the cause: {}",
+               failure->ToString());
+  }
+  return {};
+}
+
 Tree::Tree(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Tree::~Tree() = default;
 
@@ -223,7 +243,7 @@ Result<std::unique_ptr<Tree>> Tree::Open(Disk& disk, const std::string& dir, con
                                          std::string_view origin) {
   auto impl = std::make_unique<Impl>(disk, dir, origin);
   FUQI_RETURN_IF_ERROR(disk.MakeDirs(impl->TreeDir()));
-  FUQI_ASSIGN_OR_RETURN(const std::optional<Head> head, ReadHead(disk, impl->HeadPath()));
+  FUQI_ASSIGN_OR_RETURN(const std::optional<Head> head, ReadOwnHead(disk, impl->HeadPath()));
   if (head && head->origin != origin) {
     return Err(ErrorCode::kConflict, "the head is of '{}', not of '{}'", head->origin, origin)
         .At({.file = impl->HeadPath()});
@@ -268,11 +288,7 @@ Result<std::unique_ptr<Tree>> Tree::Open(Disk& disk, const std::string& dir, con
 }
 
 Result<void> Tree::Append(const Batch& batch) {
-  if (impl_->failure) {
-    return Err(ErrorCode::kUnavailable,
-               "the tree has failed and takes nothing more until it is opened again; the cause: {}",
-               impl_->failure->ToString());
-  }
+  FUQI_RETURN_IF_ERROR(impl_->CheckAlive());
   if (!batch.empty() && batch.first_seq() != size()) {
     return Err(ErrorCode::kInvalidArgument,
                "a batch begins with record {}, but the tree goes on with leaf {}",
@@ -361,6 +377,7 @@ Result<Head> Tree::CurrentHead() const {
 }
 
 Result<Head> Tree::SaveHead() {
+  FUQI_RETURN_IF_ERROR(impl_->CheckAlive());
   FUQI_ASSIGN_OR_RETURN(Head head, CurrentHead());
   if (Result<void> synced = impl_->SyncFiles(); !synced) {
     impl_->failure = synced.error();
