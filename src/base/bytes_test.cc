@@ -48,7 +48,8 @@ TEST(Varint, RefusesMoreThan64Bits) {
   ByteReader too_large(bytes);
   too_large.Varint();
   EXPECT_FALSE(too_large.ok());
-  ByteReader too_long(Bytes(11, 0x80));
+  const Bytes eleven(11, 0x80);
+  ByteReader too_long(eleven);
   too_long.Varint();
   EXPECT_FALSE(too_long.ok());
 }
