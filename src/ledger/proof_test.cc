@@ -117,19 +117,12 @@ TEST(RecordProof, IsRefusedForAnotherHead) {
   const RecordProof proof = sample.Proof(5, 60);
   const Head right{.origin = proof.origin, .size = 60, .root = proof.root};
   ASSERT_TRUE(CheckRecordProof(proof, right));
-  for (Head wrong : {right, right, right}) {
-    static int which = 0;
-    switch (which++) {
-      case 0:
-        wrong.origin = "fuqi/other/sha256";
-        break;
-      case 1:
-        wrong.size = 61;
-        break;
-      default:
-        wrong.root[0] ^= 1;
-    }
-    EXPECT_EQ(CheckRecordProof(proof, wrong).error().code(), ErrorCode::kCorrupt);
+  std::array<Head, 3> wrong = {right, right, right};
+  wrong[0].origin = "fuqi/other/sha256";
+  wrong[1].size = 61;
+  wrong[2].root[0] ^= 1;
+  for (const Head& head : wrong) {
+    EXPECT_EQ(CheckRecordProof(proof, head).error().code(), ErrorCode::kCorrupt);
   }
   RecordProof other_record = proof;
   other_record.record = sample.records[6].Encoded();

@@ -391,6 +391,8 @@ class Verifier {
               Say("the segment does not continue the one before it"));
     }
     chain_ = head.crc;
+    end_file_ = file_;
+    end_offset_ = kSegmentHead;
     return kSegmentHead;
   }
 
