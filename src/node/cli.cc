@@ -102,16 +102,16 @@ std::string Cli::Text(MessageTemplate text) const {
   return std::string(Translate(text.text, context_.language));
 }
 
-CLI::App* Cli::Group(std::string_view name, MessageTemplate help) {
-  CLI::App* group = app_.add_subcommand(std::string(name), Text(help));
+CLI::App* Cli::Group(const std::string& name, const std::string& help) {
+  CLI::App* group = app_.add_subcommand(name, help);
   group->require_subcommand(1);
   group->fallthrough();
   return group;
 }
 
-CLI::App* Cli::Command(CLI::App* parent, std::string_view name, MessageTemplate help,
+CLI::App* Cli::Command(CLI::App* parent, const std::string& name, const std::string& help,
                        CommandRun run) {
-  CLI::App* command = parent->add_subcommand(std::string(name), Text(help));
+  CLI::App* command = parent->add_subcommand(name, help);
   command->fallthrough();
   command->callback([this, run = std::move(run)] { chosen_ = run; });
   return command;
@@ -189,7 +189,7 @@ int RunCli(const std::vector<std::string>& arguments, Context& context) {
   AddReplayCommands(cli);
   AddEvidenceCommands(cli);
   AddServeCommands(cli);
-  cli.Command(cli.root(), "version", "Print the version", [](Context& c) -> Result<int> {
+  cli.Command(cli.root(), "version", cli.Text("Print the version"), [](Context& c) -> Result<int> {
     c.out << (c.json ? fmt::format(R"({{"version":"{}"}})", Version())
                      : fmt::format("fuqi {}", Version()))
           << '\n';
@@ -198,11 +198,8 @@ int RunCli(const std::vector<std::string>& arguments, Context& context) {
   return cli.Run(arguments);
 }
 
-Progress::Progress(Context& context, MessageTemplate what)
-    : context_(context),
-      what_(Translate(what.text, context.language)),
-      begin_(steady_clock::now()),
-      next_(begin_ + seconds(2)) {}
+Progress::Progress(Context& context, std::string_view what)
+    : context_(context), what_(what), begin_(steady_clock::now()), next_(begin_ + seconds(2)) {}
 
 Progress::~Progress() {
   if (drawn_) {

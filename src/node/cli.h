@@ -35,10 +35,11 @@ class Cli {
  public:
   explicit Cli(Context& context);
 
-  // Adds a command under `parent`; `help` is a text of the catalogue. CLI11 keeps what `run` needs
-  // alive through the capture.
-  CLI::App* Group(std::string_view name, MessageTemplate help);
-  CLI::App* Command(CLI::App* parent, std::string_view name, MessageTemplate help, CommandRun run);
+  // Adds a group of commands, and a command under `parent`. `help` comes from Text; what `run`
+  // captures lives as long as the Cli.
+  CLI::App* Group(const std::string& name, const std::string& help);
+  CLI::App* Command(CLI::App* parent, const std::string& name, const std::string& help,
+                    CommandRun run);
   CLI::App* root() { return &app_; }
   // A help text in the user's language.
   std::string Text(MessageTemplate text) const;
@@ -71,7 +72,8 @@ int RunCli(const std::vector<std::string>& arguments, Context& context);
 // elsewhere a line every five seconds.
 class Progress {
  public:
-  Progress(Context& context, MessageTemplate what);
+  // `what` comes from Tr.
+  Progress(Context& context, std::string_view what);
   ~Progress();
   // `total` 0: not known.
   void Update(uint64_t done, uint64_t total);

@@ -33,9 +33,8 @@ Result<int> Serve(const ServeOptions& options, Context& context) {
   FUQI_ASSIGN_OR_RETURN(ServeConfig config, LoadServeConfig(SystemDisk(), options.config));
   if (options.check) {
     FUQI_RETURN_IF_ERROR(CheckServeConfig(config, SystemDisk()));
-    context.out << (context.json
-                        ? std::string(R"({"ok":true})")
-                        : std::string(Translate("the configuration is usable", context.language)))
+    context.out << (context.json ? std::string(R"({"ok":true})")
+                                 : std::string(Tr("the configuration is usable", context.language)))
                 << '\n';
     return 0;
   }
@@ -69,11 +68,11 @@ Result<int> PrintNewKey(const std::string& name, Context& context) {
                 << '\n';
     return 0;
   }
-  context.out << Translate("key, for the caller; it is not stored and cannot be had again:",
-                           context.language)
+  context.out << Tr("key, for the caller; it is not stored and cannot be had again:",
+                    context.language)
               << "\n  " << made.key << '\n'
-              << Translate("line for the server's key file:", context.language) << "\n  "
-              << made.line << '\n';
+              << Tr("line for the server's key file:", context.language) << "\n  " << made.line
+              << '\n';
   return 0;
 }
 
@@ -81,8 +80,9 @@ Result<int> PrintNewKey(const std::string& name, Context& context) {
 
 void AddServeCommands(Cli& cli) {
   auto serve = std::make_shared<ServeOptions>();
-  CLI::App* command = cli.Command(cli.root(), "serve", "Answer over HTTPS: decide events, durably",
-                                  [serve](Context& context) { return Serve(*serve, context); });
+  CLI::App* command =
+      cli.Command(cli.root(), "serve", cli.Text("Answer over HTTPS: decide events, durably"),
+                  [serve](Context& context) { return Serve(*serve, context); });
   command->add_option("--config", serve->config, cli.Text("Configuration file (TOML)"))
       ->required()
       ->type_name("FILE");
@@ -90,8 +90,8 @@ void AddServeCommands(Cli& cli) {
                     cli.Text("Check the configuration, certificate, keys and packs, and end"));
 
   auto name = std::make_shared<std::string>();
-  CLI::App* key = cli.Group("key", "API keys of the server");
-  cli.Command(key, "new", "Make a key for a caller",
+  CLI::App* key = cli.Group("key", cli.Text("API keys of the server"));
+  cli.Command(key, "new", cli.Text("Make a key for a caller"),
               [name](Context& context) { return PrintNewKey(*name, context); })
       ->add_option("NAME", *name, cli.Text("Name of the caller"))
       ->required();

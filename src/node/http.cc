@@ -474,6 +474,10 @@ void HttpServer::Stop(int64_t drain_ms) {
   for (auto& shard : impl_->shards) {
     shard->context.stop();
     shard->thread.join();
+    for (Session* session : shard->sessions) {  // those that did not end in time
+      error_code ignored;
+      session->socket.close(ignored);
+    }
   }
 }
 

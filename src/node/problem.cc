@@ -12,37 +12,43 @@ struct Row {
   ProblemType type;
   std::string_view name;
   int status;
-  MessageTemplate title;
+  std::string_view title;
 };
 
 constexpr std::array<Row, kProblemTypes> kTable = {{
     {ProblemType::kMalformedRequest, "malformed-request", 400,
-     "The request is not well-formed HTTP"},
-    {ProblemType::kMalformedJson, "malformed-json", 400, "The body is not the JSON asked for"},
-    {ProblemType::kUnauthenticated, "unauthenticated", 401, "An API key is needed"},
-    {ProblemType::kNoSuchRoute, "no-such-route", 404, "There is nothing at this path"},
-    {ProblemType::kNoSuchPack, "no-such-pack", 404, "This server has no such pack"},
-    {ProblemType::kNoSuchDecision, "no-such-decision", 404, "There is no such decision"},
-    {ProblemType::kNoSuchEvent, "no-such-event", 404, "No event of this id has been decided"},
+     UserText("The request is not well-formed HTTP")},
+    {ProblemType::kMalformedJson, "malformed-json", 400,
+     UserText("The body is not the JSON asked for")},
+    {ProblemType::kUnauthenticated, "unauthenticated", 401, UserText("An API key is needed")},
+    {ProblemType::kNoSuchRoute, "no-such-route", 404, UserText("There is nothing at this path")},
+    {ProblemType::kNoSuchPack, "no-such-pack", 404, UserText("This server has no such pack")},
+    {ProblemType::kNoSuchDecision, "no-such-decision", 404, UserText("There is no such decision")},
+    {ProblemType::kNoSuchEvent, "no-such-event", 404,
+     UserText("No event of this id has been decided")},
     {ProblemType::kMethodNotAllowed, "method-not-allowed", 405,
-     "The path does not take this method"},
-    {ProblemType::kRequestTimeout, "request-timeout", 408, "The request took too long to arrive"},
+     UserText("The path does not take this method")},
+    {ProblemType::kRequestTimeout, "request-timeout", 408,
+     UserText("The request took too long to arrive")},
     {ProblemType::kEventIdTaken, "event-id-taken", 409,
-     "The event's id belongs to an event of other content"},
+     UserText("The event's id belongs to an event of other content")},
     {ProblemType::kBodyTooLarge, "body-too-large", 413,
-     "The request is larger than this server takes"},
+     UserText("The request is larger than this server takes")},
     {ProblemType::kUnsupportedMediaType, "unsupported-media-type", 415,
-     "The body must be application/json"},
-    {ProblemType::kInvalidEvent, "invalid-event", 422, "The event does not fit the pack's table"},
-    {ProblemType::kOverloaded, "overloaded", 429, "Too many events at once; nothing was decided"},
+     UserText("The body must be application/json")},
+    {ProblemType::kInvalidEvent, "invalid-event", 422,
+     UserText("The event does not fit the pack's table")},
+    {ProblemType::kOverloaded, "overloaded", 429,
+     UserText("Too many events at once; nothing was decided")},
     {ProblemType::kHeaderTooLarge, "header-too-large", 431,
-     "The header is larger than this server takes"},
-    {ProblemType::kInternal, "internal", 500, "The server failed at this request"},
+     UserText("The header is larger than this server takes")},
+    {ProblemType::kInternal, "internal", 500, UserText("The server failed at this request")},
     {ProblemType::kDefaultAction, "default-action", 503,
-     "No decision was made; take the pack's default action"},
-    {ProblemType::kUnavailable, "unavailable", 503, "The server cannot record decisions now"},
+     UserText("No decision was made; take the pack's default action")},
+    {ProblemType::kUnavailable, "unavailable", 503,
+     UserText("The server cannot record decisions now")},
     {ProblemType::kOutcomeUnknown, "outcome-unknown", 504,
-     "The answer did not come in time; ask for the event's decision"},
+     UserText("The answer did not come in time; ask for the event's decision")},
 }};
 
 const Row& RowOf(ProblemType type) {
@@ -88,9 +94,8 @@ Problem ProblemOf(const Error& error, Language language) {
 
 std::string ProblemJson(const Problem& problem, Language language) {
   const Row& row = RowOf(problem.type);
-  std::string json =
-      fmt::format(R"({{"type":"urn:fuqi:problem:{}","title":{},"status":{})", row.name,
-                  JsonString(Translate(row.title.text, language)), row.status);
+  std::string json = fmt::format(R"({{"type":"urn:fuqi:problem:{}","title":{},"status":{})",
+                                 row.name, JsonString(Translate(row.title, language)), row.status);
   auto member = [&](std::string_view name, const std::string& value) {
     if (!value.empty()) {
       json += fmt::format(",\"{}\":{}", name, JsonString(value));

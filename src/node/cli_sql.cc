@@ -1,0 +1,77 @@
+// fuqi sql.
+
+#include <ostream>
+
+#include "base/messages.h"
+#include "node/cli.h"
+#include "node/owner_query.h"
+#include "node/print.h"
+
+namespace fuqi::node {
+namespace {
+
+struct SqlOptions {
+  std::string sql;
+  std::vector<std::string> inputs;
+  std::string format;
+  std::string purpose = "owner query";
+};
+
+Result<std::map<std::string, std::string>> ParseInputs(const std::vector<std::string>& inputs) {
+  std::map<std::string, std::string> parsed;
+  for (const std::string& input : inputs) {
+    const size_t equals = input.find('=');
+    if (equals == std::string::npos || equals == 0 || equals + 1 == input.size()) {
+      return Err(ErrorCode::kUsage, "--input takes name=path");
+    }
+    if (!parsed.emplace(input.substr(0, equals), input.substr(equals + 1)).second) {
+      return Err(ErrorCode::kUsage, "the input {} is given twice", input.substr(0, equals));
+    }
+  }
+  return parsed;
+}
+
+Result<int> RunSql(const SqlOptions& options, Context& context) {
+  FUQI_ASSIGN_OR_RETURN(auto inputs, ParseInputs(options.inputs));
+  FUQI_ASSIGN_OR_RETURN(
+      PrintFormat format,
+      ParsePrintFormat(!options.format.empty() ? options.format : context.json ? "json" : "table"));
+  FUQI_ASSIGN_OR_RETURN(std::unique_ptr<table::Binder> binder, table::Binder::Open());
+  FUQI_ASSIGN_OR_RETURN(FileQuery query, ResolveFiles(*binder, options.sql, inputs));
+  OwnerEngine engine(context.home);
+  Progress progress(context, Tr("rows", context.language));
+  FUQI_ASSIGN_OR_RETURN(table::RowStream rows,
+                        engine.Run(query, options.purpose, "rows of a statement of fuqi sql"));
+  RowPrinter printer(format, rows.schema(), context.out);
+  for (;;) {
+    FUQI_ASSIGN_OR_RETURN(auto row, rows.Next());
+    if (!row) {
+      break;
+    }
+    printer.Add(*row);
+    progress.Update(printer.rows(), 0);
+  }
+  printer.Finish();
+  return 0;
+}
+
+}  // namespace
+
+void AddSqlCommands(Cli& cli) {
+  auto options = std::make_shared<SqlOptions>();
+  CLI::App* command = cli.Command(
+      cli.root(), "sql", cli.Text("Run a SELECT over files of this machine; leaves evidence"),
+      [options](Context& context) { return RunSql(*options, context); });
+  command->add_option("SQL", options->sql, cli.Text("One SELECT; FROM 'file.csv' reads a file"))
+      ->required();
+  command->add_option("--input", options->inputs, cli.Text("A file and the name to read it by"))
+      ->type_name("NAME=FILE")
+      ->allow_extra_args(false);
+  command->add_option("--format", options->format, cli.Text("Form of the rows (default table)"))
+      ->type_name("table|csv|json|markdown");
+  command->add_option("--purpose", options->purpose,
+                      cli.Text("What the data is read for; part of the evidence"))
+      ->capture_default_str();
+}
+
+}  // namespace fuqi::node

@@ -1,0 +1,216 @@
+#include "node/owner_query.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <set>
+
+#include "table/position.h"
+
+namespace fuqi::node {
+namespace {
+
+using Json = nlohmann::json;
+
+// A piece of the statement that names a file.
+struct FileToken {
+  size_t begin;
+  size_t end;
+  std::string path;
+  std::string alias;  // to be added, so that columns can still be qualified by an input's name
+};
+
+std::string TextAt(const Json& node, const char* key) {
+  auto member = node.find(key);
+  return member != node.end() && member->is_string() ? member->get<std::string>() : "";
+}
+
+// The end of the quoted text or name that begins at `begin`, and what it says.
+struct Token {
+  size_t end;
+  std::string text;
+};
+std::optional<Token> TokenAt(std::string_view sql, size_t begin) {
+  if (begin >= sql.size()) {
+    return std::nullopt;
+  }
+  Token token{begin, ""};
+  const char quote = sql[begin];
+  if (quote != '\'' && quote != '"') {
+    auto in_name = [](char c) {
+      return c == '_' || c == '$' || static_cast<unsigned char>(c) >= 0x80 ||
+             (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+    };
+    while (token.end < sql.size() && in_name(sql[token.end])) {
+      ++token.end;
+    }
+    token.text = sql.substr(begin, token.end - begin);
+    return token;
+  }
+  for (size_t i = begin + 1; i < sql.size(); ++i) {
+    if (sql[i] == quote && i + 1 < sql.size() && sql[i + 1] == quote) {
+      ++i;
+    } else if (sql[i] == quote) {
+      token.end = i + 1;
+      return token;
+    }
+    token.text += sql[i];
+  }
+  return std::nullopt;
+}
+
+class FileFinder {
+ public:
+  FileFinder(std::string_view sql, const std::map<std::string, std::string>& inputs)
+      : sql_(sql), inputs_(inputs) {}
+
+  void CollectNames(const Json& node) {
+    if (auto map = node.find("cte_map"); node.is_object() && map != node.end()) {
+      for (const Json& entry : map->value("map", Json::array())) {
+        ctes_.insert(TextAt(entry, "key"));
+      }
+    }
+    for (const Json& child : node) {
+      if (child.is_structured()) {
+        CollectNames(child);
+      }
+    }
+  }
+
+  Result<void> Visit(const Json& node) {
+    if (node.is_object()) {
+      const std::string type = TextAt(node, "type");
+      if (type == "BASE_TABLE") {
+        return Table(node);
+      }
+      if (type == "TABLE_FUNCTION") {
+        const Json& function = node.at("function");
+        const std::string name = TextAt(function, "function_name");
+        if (name.starts_with("read_") && !function.at("children").empty()) {
+          FUQI_RETURN_IF_ERROR(Argument(function.at("children")[0]));
+        }
+      }
+    }
+    for (const Json& child : node) {
+      if (child.is_structured()) {
+        FUQI_RETURN_IF_ERROR(Visit(child));
+      }
+    }
+    return {};
+  }
+
+  std::vector<FileToken> Take() { return std::move(files_); }
+
+ private:
+  Result<void> Table(const Json& node) {
+    const std::string name = TextAt(node, "table_name");
+    if (!TextAt(node, "schema_name").empty() || ctes_.contains(name)) {
+      return {};
+    }
+    const size_t at = node.value("query_location", sql_.size());
+    if (auto input = inputs_.find(name); input != inputs_.end()) {
+      return Add(at, name, input->second, TextAt(node, "alias").empty() ? name : "");
+    }
+    const bool quoted = at < sql_.size() && (sql_[at] == '\'' || sql_[at] == '"');
+    return quoted ? Add(at, name, name, "") : Result<void>();
+  }
+
+  // A text constant, or a list of them.
+  Result<void> Argument(const Json& node) {
+    if (TextAt(node, "class") == "CONSTANT" && node.at("value").value("value", Json()).is_string()) {
+      const std::string text = node.at("value").at("value").get<std::string>();
+      return Add(node.value("query_location", sql_.size()), text, text, "");
+    }
+    for (const Json& child : node.value("children", Json::array())) {
+      FUQI_RETURN_IF_ERROR(Argument(child));
+    }
+    return {};
+  }
+
+  Result<void> Add(size_t at, const std::string& name, const std::string& path,
+                   const std::string& alias) {
+    const Where where = table::PlaceIn(sql_, at);
+    const std::optional<Token> token = TokenAt(sql_, at);
+    if (!token || token->text != name) {
+      return Err(ErrorCode::kUnsupported, "the file name cannot be found in the statement: {}", name)
+          .At(where);
+    }
+    std::error_code error;
+    const std::filesystem::path canonical = std::filesystem::canonical(path, error);
+    if (error) {
+      return Err(ErrorCode::kNotFound, "there is no file {}", path).At(where);
+    }
+    files_.push_back({at, token->end, canonical.string(), alias});
+    return {};
+  }
+
+  std::string_view sql_;
+  const std::map<std::string, std::string>& inputs_;
+  std::set<std::string> ctes_;
+  std::vector<FileToken> files_;
+};
+
+std::string Quoted(const std::string& text, char quote) {
+  std::string out(1, quote);
+  for (char c : text) {
+    out += c;
+    if (c == quote) {
+      out += quote;
+    }
+  }
+  return out + quote;
+}
+
+}  // namespace
+
+Result<FileQuery> ResolveFiles(table::Binder& binder, std::string_view sql,
+                               const std::map<std::string, std::string>& inputs) {
+  int64_t error_at = -1;
+  Result<std::string> text = binder.ParseTree(sql, &error_at);
+  if (!text) {
+    return error_at < 0 ? std::move(text).error()
+                        : std::move(text).error().At(
+                              table::PlaceIn(sql, static_cast<size_t>(error_at)));
+  }
+  const Json tree = Json::parse(*text, nullptr, false);
+  if (!tree.is_structured()) {
+    return Err(ErrorCode::kInternal, "the parsed statement is no JSON");
+  }
+  FileFinder finder(sql, inputs);
+  finder.CollectNames(tree);
+  FUQI_RETURN_IF_ERROR(finder.Visit(tree));
+  std::vector<FileToken> files = finder.Take();
+  std::sort(files.begin(), files.end(),
+            [](const FileToken& a, const FileToken& b) { return a.begin < b.begin; });
+
+  FileQuery query;
+  std::set<std::string> paths;
+  size_t copied = 0;
+  for (const FileToken& file : files) {
+    query.sql += sql.substr(copied, file.begin - copied);
+    query.sql += Quoted(file.path, '\'');
+    if (!file.alias.empty()) {
+      query.sql += " AS " + Quoted(file.alias, '"');
+    }
+    copied = file.end;
+    paths.insert(file.path);
+  }
+  query.sql += sql.substr(copied);
+  query.paths.assign(paths.begin(), paths.end());
+  return query;
+}
+
+OwnerEngine::OwnerEngine(const std::string& home)
+    : evidence_(SystemDisk(), home + "/owner"),
+      owner_(SystemClock(), evidence_),
+      engine_(table::Engine::Embedded(SystemClock())) {}
+
+Result<table::RowStream> OwnerEngine::Run(const FileQuery& query, std::string_view purpose,
+                                          const std::string& description) {
+  FUQI_ASSIGN_OR_RETURN(table::Permit permit,
+                        owner_.Mint({query.sql, query.paths, description}, purpose));
+  return engine_->Run(std::move(permit));
+}
+
+}  // namespace fuqi::node

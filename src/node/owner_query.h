@@ -1,0 +1,46 @@
+#pragma once
+
+// The owner of this machine asks his own files: `fuqi sql`, and the reading of events for pack diff and replay.
+
+#include <functional>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "base/disk.h"
+#include "govern/evidence.h"
+#include "govern/local_owner.h"
+#include "table/binder.h"
+#include "table/engine.h"
+
+namespace fuqi::node {
+
+// A statement whose files are named by absolute paths.
+struct FileQuery {
+  std::string sql;
+  std::vector<std::string> paths;  // sorted, each once
+};
+
+// Finds the files that `sql` reads: tables written as 'file.csv' or "dir/file.parquet", tables named by a key of `inputs`, and texts
+// given to read_csv, read_parquet and read_json; relative ones start at the working directory. kNotFound: no such file, with its place;
+// kParse and kUnsupported as Binder::ParseTree, placed.
+Result<FileQuery> ResolveFiles(table::Binder& binder, std::string_view sql,
+                               const std::map<std::string, std::string>& inputs);
+
+// Gives permits to the owner against evidence in <home>/owner, and runs them on the embedded engine.
+class OwnerEngine {
+ public:
+  explicit OwnerEngine(const std::string& home);
+  // `description`: for the evidence, what the plan is.
+  Result<table::RowStream> Run(const FileQuery& query, std::string_view purpose,
+                               const std::string& description);
+  govern::LocalOwner& owner() { return owner_; }
+  table::Engine& engine() { return *engine_; }
+
+ private:
+  govern::LedgerEvidence evidence_;
+  govern::LocalOwner owner_;
+  std::unique_ptr<table::Engine> engine_;
+};
+
+}  // namespace fuqi::node
