@@ -268,8 +268,8 @@ void PrintHelp(Language language) {
   Print(Tr(
       "fuqi-verify checks that the evidence of a Fuqi node is whole and unchanged.\n"
       "\n"
-      "  fuqi-verify DIR [--head FILE]…        a partition's folder\n"
-      "  fuqi-verify --proof FILE [--head FILE]…   the proof of one record\n"
+      "  fuqi-verify DIR [--head FILE]...          a partition's folder\n"
+      "  fuqi-verify --proof FILE [--head FILE]... the proof of one record\n"
       "\n"
       "  --head FILE   a head of the log that someone else kept; may be given several times\n"
       "  --json        the result as one JSON object\n"
