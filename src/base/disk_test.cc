@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -196,6 +197,20 @@ TEST(SystemDisk, AnotherProcessIsKeptOut) {
   EXPECT_TRUE(refused_in_child());
   std::filesystem::remove_all(dir);
 }
+
+// A pipe and /proc cannot be synced, so that the kernel's refusal proves that it was asked.
+TEST(SystemDisk, SyncAsksTheKernel) {
+  std::string dir = (std::filesystem::temp_directory_path() / "fuqi_disk_XXXXXX").string();
+  ASSERT_NE(::mkdtemp(dir.data()), nullptr);
+  const std::string pipe = dir + "/pipe";
+  ASSERT_EQ(::mkfifo(pipe.c_str(), 0600), 0);
+  const auto file = *SystemDisk().Open(pipe, OpenMode::kReadWrite);
+  const Result<void> synced = file->Sync();
+  EXPECT_FALSE(synced);
+  std::filesystem::remove_all(dir);
+}
+
+TEST(SystemDisk, SyncDirAsksTheKernel) { EXPECT_FALSE(SystemDisk().SyncDir("/proc")); }
 
 TEST(SystemDisk, ErrorsNameThePath) {
   const Error error = SystemDisk().Open("/nowhere/x", OpenMode::kRead).error();

@@ -193,7 +193,7 @@ struct SimulatedDisk::Impl {
 
   // Counts a sync. `take_effect` makes everything durable, `fail` loses some of it.
   Result<void> Sync(const std::string& path, const std::function<void()>& take_effect,
-                    const std::function<void()>& fail) FUQI_REQUIRES(mutex) {
+                    const std::function<void(SeededRandom&)>& fail) FUQI_REQUIRES(mutex) {
     FUQI_RETURN_IF_ERROR(CheckPower(path));
     ++syncs;
     if (syncs == lose_power_at_sync) {
@@ -204,7 +204,7 @@ struct SimulatedDisk::Impl {
       return CheckPower(path);
     }
     if (syncs == fail_sync_at) {
-      fail();
+      fail(random);
       return Failure("simulated: the sync fails", ErrorCode::kIo, path);
     }
     take_effect();
@@ -223,24 +223,23 @@ class SimulatedDisk::OpenFile final : public File {
         writable_(writable) {}
 
   Result<void> Write(uint64_t offset, ByteView bytes) override {
-    Impl& disk = *disk_;
-    MutexLock lock(disk.mutex);
+    MutexLock lock(disk_->mutex);
     FUQI_ASSIGN_OR_RETURN(Inode * inode, Writable());
-    ++disk.writes;
+    ++disk_->writes;
     uint64_t kept = bytes.size();
     std::optional<Error> error;
-    if (disk.space_limit) {
+    if (disk_->space_limit) {
       // What the file may grow to; overwriting needs no space.
-      const uint64_t used = disk.UsedBytes();
-      const uint64_t free = *disk.space_limit > used ? *disk.space_limit - used : 0;
+      const uint64_t used = disk_->UsedBytes();
+      const uint64_t free = *disk_->space_limit > used ? *disk_->space_limit - used : 0;
       const uint64_t end_max = inode->cached.size() + free;
       if (offset + bytes.size() > end_max) {
         kept = end_max > offset ? end_max - offset : 0;
         error = Failure("simulated: the disk is full", ErrorCode::kDiskFull, path_);
       }
     }
-    if (disk.writes == disk.fail_write_at) {
-      kept = disk.random.Below(kept + 1);
+    if (disk_->writes == disk_->fail_write_at) {
+      kept = disk_->random.Below(kept + 1);
       error = Failure("simulated: the write fails", ErrorCode::kIo, path_);
     }
     if (kept > 0) {
@@ -278,11 +277,9 @@ class SimulatedDisk::OpenFile final : public File {
   }
 
   Result<void> Sync() override {
-    Impl& disk = *disk_;
-    MutexLock lock(disk.mutex);
+    MutexLock lock(disk_->mutex);
     FUQI_ASSIGN_OR_RETURN(Inode * inode, Alive());
-    SeededRandom& random = disk.random;
-    return disk.Sync(
+    return disk_->Sync(
         path_,
         [inode] {
           for (const FileChange& change : inode->unsynced) {
@@ -292,7 +289,7 @@ class SimulatedDisk::OpenFile final : public File {
           }
           inode->unsynced.clear();
         },
-        [inode, &random] {
+        [inode](SeededRandom& random) {
           for (FileChange& change : inode->unsynced) {
             change.doomed = change.doomed || random.Chance(0.5);
           }
@@ -383,7 +380,6 @@ Result<void> SimulatedDisk::SyncDir(const std::string& dir) {
   MutexLock lock(disk.mutex);
   FUQI_RETURN_IF_ERROR(disk.CheckPower(dir));
   FUQI_ASSIGN_OR_RETURN(Directory * directory, disk.FindDirectory(dir));
-  SeededRandom& random = disk.random;
   return disk.Sync(
       dir,
       [directory] {
@@ -392,7 +388,7 @@ Result<void> SimulatedDisk::SyncDir(const std::string& dir) {
         }
         directory->unsynced.clear();
       },
-      [directory, &random] {
+      [directory](SeededRandom& random) {
         std::erase_if(directory->unsynced, [&](const DirChange&) { return random.Chance(0.5); });
       });
 }
