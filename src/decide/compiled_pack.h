@@ -1,14 +1,26 @@
 #pragma once
 
 // A pack whose fragments are bound and compiled: shared, read-only, any thread.
+//
+// Features fall into levels: one that reads no other feature is of level 0, any other stands one above
+// the highest that it reads. Level k reads the event's columns and all features of the levels before
+// it, in level order; its windows hold rows of just these. The rules are the last level, without
+// windows, so that an event and its feature row are all that they need.
 
+#include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
+#include "base/result.h"
 #include "decide/pack.h"
+#include "sql/batch.h"
 #include "sql/expr.h"
+#include "sql/fragment.h"
 #include "sql/lineage.h"
+#include "sql/program.h"
+#include "table/type.h"
 
 namespace fuqi::table {
 class Binder;  // table/binder.h: DuckDB's parser and binder over empty tables
@@ -18,37 +30,69 @@ namespace fuqi::decide {
 
 class CompiledPack {
  public:
-  // Every error carries the file, line and column of the fragment: unknown or shadowing names, cycles, implicit casts, constructs that
-  // the streaming executor refuses, a rule that is no BOOLEAN.
+  // Every error carries the file, line and column of the fragment at fault. kNotFound: an unknown
+  // name; kAlreadyExists: a name that shadows another; kInvalidArgument: features that read each
+  // other in a circle; kTypeMismatch: a rule that is no BOOLEAN, a cast that nobody wrote;
+  // kUnsupported: what the streaming executor does not run.
   static Result<std::shared_ptr<const CompiledPack>> Compile(Pack pack, table::Binder& binder);
 
   const Pack& pack() const { return pack_; }
   const table::Schema& event_schema() const { return event_schema_; }
-  const table::Schema& feature_schema() const { return feature_schema_; }  // in the pack's feature order
+  const table::Schema& feature_schema() const { return feature_schema_; }  // in the pack's order
   int key_column() const { return key_column_; }
   int time_column() const { return time_column_; }
 
-  // Features by dependency level, then one level whose outputs are the rules. Level k reads the event's columns and all features of the
-  // levels before it.
+  // The levels of features, then that of the rules.
   const std::vector<sql::Level>& levels() const { return levels_; }
+  std::span<const sql::Level> feature_levels() const {
+    return std::span(levels_).first(levels_.size() - 1);
+  }
+  const sql::Level& rule_level() const { return levels_.back(); }
 
-  // The batch form: one SELECT over a relation `event_source` (SQL text giving the event table's columns in arrival order), with the key,
-  // every feature and every rule ("rule:<id>") as columns, ordered by arrival. `late_arrivals` gives the form whose frames respect
-  // arrival order for any order of times (a join); false the faster one, right when times never go back.
-  std::string BatchSql(const std::string& event_source, bool late_arrivals) const;
+  // What the streaming core runs.
+  struct Output {
+    sql::Program program;
+    size_t index;  // of the feature or rule in the pack
+    bool reads_windows;
+  };
+  const std::vector<std::vector<Output>>& feature_outputs() const { return feature_outputs_; }
+  const std::vector<Output>& rule_outputs() const { return rule_outputs_; }
+  // Pack indexes of the features in level order: where a level's input keeps feature columns.
+  const std::vector<size_t>& features_by_level() const { return features_by_level_; }
+  // Instructions that the programs of one event execute at most.
+  int steps_max() const;
+
+  // The batch form: one SELECT over `events`, a SELECT that gives the event table's columns as they
+  // arrive, with the key, every feature and every rule (RuleColumn) as columns, ordered by arrival.
+  // DuckDB evaluates the pack's own text; nothing of the streaming executor takes part. All events of
+  // `events` enter windows: the caller leaves out those that are out of bounds.
+  Result<std::string> BatchSql(const std::string& events, sql::Arrivals arrivals) const;
 
   // Column lineage of features and rules down to event columns.
   const std::vector<sql::ColumnLineage>& lineage() const { return lineage_; }
 
  private:
+  friend class PackCompiler;
   CompiledPack() = default;
+  CompiledPack(const CompiledPack&) = delete;
+
   Pack pack_;
   table::Schema event_schema_;
   table::Schema feature_schema_;
   int key_column_ = -1;
   int time_column_ = -1;
   std::vector<sql::Level> levels_;
+  std::vector<std::vector<Output>> feature_outputs_;
+  std::vector<Output> rule_outputs_;
+  std::vector<size_t> features_by_level_;
   std::vector<sql::ColumnLineage> lineage_;
+  // The text of each level's outputs, and of all windows, as the batch form needs them. They point
+  // into pack_, which does not move once compiled.
+  std::vector<std::vector<sql::Fragment>> items_;
+  std::vector<sql::Fragment> windows_;
 };
+
+// "rule:<id>": the column of a rule in batch forms and lineage.
+std::string RuleColumn(const Rule& rule);
 
 }  // namespace fuqi::decide

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <boost/unordered/unordered_flat_map.hpp>
 #include <cmath>
+#include <cstring>
 #include <optional>
 
 #include "base/check.h"
@@ -165,7 +166,8 @@ struct Core::Impl {
 
   uint32_t BoundsFlags(int64_t ts_us, int64_t received_us) const;
   void EvaluateFeatures(int64_t ts_us, Decision& decision);
-  void EvaluateRules(sql::Scratch& memory, std::span<const Datum> row, Decision& decision) const;
+  void EvaluateRules(sql::Scratch& memory, std::span<const Datum> row, Decision& decision,
+                     std::vector<Datum>* values = nullptr) const;
   void NoteError(std::string_view name, const Error& error, Decision& decision) const;
   // The event's columns, then room for the features in level order.
   std::vector<Datum> Cells(const Event& event) const;
@@ -189,7 +191,7 @@ uint32_t Core::Impl::BoundsFlags(int64_t ts_us, int64_t received_us) const {
   }
   const bool ahead = received_us >= 0 ? int128{ts_us} > int128{received_us} + p.ahead_us
                                       : newest_us && int128{ts_us} > int128{*newest_us} + p.gap_us;
-  return ahead ? kFuture : 0;
+  return ahead ? uint32_t{kFuture} : 0;
 }
 
 void Core::Impl::NoteError(std::string_view name, const Error& error, Decision& decision) const {
@@ -240,10 +242,13 @@ void Core::Impl::EvaluateFeatures(int64_t ts_us, Decision& decision) {
 }
 
 void Core::Impl::EvaluateRules(sql::Scratch& memory, std::span<const Datum> row,
-                               Decision& decision) const {
+                               Decision& decision, std::vector<Datum>* values) const {
   const std::vector<Rule>& rules = pack->pack().rules;
   for (const CompiledPack::Output& output : pack->rule_outputs()) {
     Result<Datum> value = output.program.Run(row, {}, memory);
+    if (values != nullptr) {
+      values->push_back(value ? *value : Datum::Null());
+    }
     if (!value) {
       NoteError(rules[output.index].id, value.error(), decision);
     } else if (value->is_true()) {
@@ -262,16 +267,23 @@ Core::~Core() = default;
 Core::Core(Core&&) noexcept = default;
 Core& Core::operator=(Core&&) noexcept = default;
 
-Result<void> Core::Validate(const Event& event) const {
-  const table::Schema& schema = impl_->pack->event_schema();
+Result<void> ValidateEvent(const CompiledPack& pack, const Event& event) {
+  const table::Schema& schema = pack.event_schema();
   if (event.columns.size() != schema.size()) {
     return Err(ErrorCode::kInvalidArgument, "an event of {} values; table '{}' has {} columns",
-               event.columns.size(), pack().pack().event_table, schema.size());
+               event.columns.size(), pack.pack().event_table, schema.size());
   }
   for (size_t i = 0; i < schema.size(); ++i) {
     FUQI_RETURN_IF_ERROR(CheckValue(schema[i], event.columns[i]).At({.field = schema[i].name}));
   }
   return {};
+}
+
+Result<void> Core::Validate(const Event& event) const { return ValidateEvent(pack(), event); }
+
+Result<void> Core::ValidateKey(const Datum& key) const {
+  const table::Column& column = impl_->key_column();
+  return CheckValue(column, key).At({.field = column.name});
 }
 
 std::vector<uint64_t> Core::FindEvent(const Datum& key) const {
@@ -301,7 +313,8 @@ Decision Core::Decide(const Event& event, uint64_t event_seq) {
   return decision;
 }
 
-void Core::DecideFromFeatures(const Event& event, Decision& decision) const {
+void Core::DecideFromFeatures(const Event& event, Decision& decision,
+                              std::vector<Datum>* rule_values) const {
   const CompiledPack& pack = *impl_->pack;
   std::vector<Datum> cells = impl_->Cells(event);
   const size_t first = pack.event_schema().size();
@@ -311,7 +324,7 @@ void Core::DecideFromFeatures(const Event& event, Decision& decision) const {
   decision.action = Action::kApprove;
   decision.hits.clear();
   sql::Scratch scratch;
-  impl_->EvaluateRules(scratch, cells, decision);
+  impl_->EvaluateRules(scratch, cells, decision, rule_values);
 }
 
 const CompiledPack& Core::pack() const { return *impl_->pack; }
@@ -337,6 +350,7 @@ void Core::Save(Bytes& out) const {
   ByteWriter writer(out);
   writer.Fixed(kStateVersion);
   writer.Raw(pack().pack().hash);
+  writer.Text(kSemantics);
   writer.Varint(impl_->events);
   writer.Fixed(static_cast<uint8_t>(impl_->newest_us.has_value()));
   writer.Fixed(impl_->newest_us.value_or(0));
@@ -356,7 +370,9 @@ Result<void> Core::Restore(ByteView bytes) {
     ByteReader reader(bytes);
     const auto version = reader.Fixed<uint8_t>();
     const ByteView hash = reader.Raw(sizeof(Digest));
-    if (!reader.ok() || version != kStateVersion || !std::ranges::equal(hash, pack().pack().hash)) {
+    const std::string_view semantics = reader.Text();
+    if (!reader.ok() || version != kStateVersion || semantics != kSemantics ||
+        !std::ranges::equal(hash, pack().pack().hash)) {
       return Err(ErrorCode::kParse, "the state is not one of this pack and of this program");
     }
     impl.events = reader.Varint();

@@ -26,6 +26,12 @@ namespace fuqi::decide {
 // Bound of one text value of an event.
 inline constexpr size_t kEventTextBytesMax = size_t{64} << 10;
 
+// Checks what the table demands of an event. kInvalidArgument: number of values, a missing one;
+// kTypeMismatch: a value of another kind, or that its type cannot hold; kParse: text that is not
+// UTF-8; kOutOfRange: a time before 0001 or after 9999, a DOUBLE that is not finite, a text too
+// long. The error's field is the column.
+Result<void> ValidateEvent(const CompiledPack& pack, const Event& event);
+
 class Core {
  public:
   explicit Core(std::shared_ptr<const CompiledPack> pack);
@@ -33,12 +39,11 @@ class Core {
   Core(Core&&) noexcept;
   Core& operator=(Core&&) noexcept;
 
-  // Checks what the table demands of an event. kInvalidArgument: number of values, a missing one;
-  // kTypeMismatch: a value of another kind, or that its type cannot hold; kParse: text that is not
-  // UTF-8; kOutOfRange: a time before 0001 or after 9999, a DOUBLE that is not finite, a text too
-  // long. The error's
-  // field is the column.
+  // As ValidateEvent.
   Result<void> Validate(const Event& event) const;
+
+  // The same for an event's key alone.
+  Result<void> ValidateKey(const table::Datum& key) const;
 
   // Sequence numbers of the Event records whose key may be this one: the 64-bit hash is equal, the
   // caller compares keys. Almost always none or one. O(1).
@@ -50,8 +55,10 @@ class Core {
   Decision Decide(const Event& event, uint64_t event_seq);
 
   // The rules alone, over the event's columns and a feature row as a Decision record keeps it:
-  // `decision` holds flags and features; its action and hits are computed anew. Touches no state.
-  void DecideFromFeatures(const Event& event, Decision& decision) const;
+  // `decision` holds flags and features; its action and hits are computed anew. `rule_values`, if
+  // given, gets each rule's TRUE, FALSE or NULL. Touches no state.
+  void DecideFromFeatures(const Event& event, Decision& decision,
+                          std::vector<table::Datum>* rule_values = nullptr) const;
 
   const CompiledPack& pack() const;
   uint64_t events() const;           // folded so far

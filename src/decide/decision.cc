@@ -9,6 +9,15 @@ constexpr size_t kSeqDigits = 20;  // of the greatest uint64_t, so that ids sort
 
 }  // namespace
 
+std::string_view FlagName(Flag flag) {
+  switch (flag) {
+    case kLate: return "late";
+    case kFuture: return "future";
+    case kEvaluationError: return "evaluation_error";
+  }
+  return "unknown";
+}
+
 std::string DecisionId(std::string_view pack, uint64_t decision_seq) {
   return fmt::format("{}-{:0{}}", pack, decision_seq, kSeqDigits);
 }

@@ -18,6 +18,8 @@ enum Flag : uint32_t {
   kEvaluationError = 4,  // a feature or rule could not be evaluated; `error` says which and why; the
                          // pack's default action was taken unless a rule asked for more
 };
+// "late", "future", "evaluation_error"
+std::string_view FlagName(Flag flag);
 inline constexpr uint32_t kAllFlags = kLate | kFuture | kEvaluationError;
 // An event with one of these does not enter windows, and no feature is computed for it.
 inline constexpr uint32_t kOutOfBounds = kLate | kFuture;

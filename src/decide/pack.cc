@@ -1,5 +1,7 @@
 #include "decide/pack.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
 #include <set>
@@ -12,6 +14,8 @@ namespace {
 
 constexpr std::array<std::string_view, 7> kActionNames = {"approve", "review", "step_up", "limit",
                                                           "hold",    "block",  "freeze"};
+std::string ActionNames() { return fmt::format("{}", fmt::join(kActionNames, ", ")); }
+
 constexpr std::string_view kPackFile = "pack.toml";
 constexpr std::string_view kSourcesFile = "sources.toml";
 constexpr std::string_view kScenarioDir = "scenarios";
@@ -104,7 +108,7 @@ Result<Action> ReadAction(const TomlNode& node) {
   FUQI_ASSIGN_OR_RETURN(std::string name, node.As<std::string>());
   Result<Action> action = ParseAction(name);
   if (!action) {
-    return node.Fail("'{}' is no action: one of {}", name, fmt::join(kActionNames, ", "));
+    return node.Fail("'{}' is no action: one of {}", name, ActionNames());
   }
   return action;
 }
@@ -418,7 +422,7 @@ Result<Action> ParseAction(std::string_view name) {
   const auto* found = std::find(kActionNames.begin(), kActionNames.end(), name);
   if (found == kActionNames.end()) {
     return Err(ErrorCode::kInvalidArgument, "'{}' is no action: one of {}", name,
-               fmt::join(kActionNames, ", "));
+               ActionNames());
   }
   return static_cast<Action>(found - kActionNames.begin());
 }
@@ -502,6 +506,7 @@ Result<Pack> ParsePack(PackFiles files, const std::string& dir) {
   if (const std::string* sources = content_of(kSourcesFile); sources != nullptr) {
     FUQI_RETURN_IF_ERROR(reader.ReadSourcesFile(*sources));
   }
+  pack.dir = dir;
   pack.hash = ContentHash(files);
   pack.files = std::move(files);
   return pack;

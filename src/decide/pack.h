@@ -103,7 +103,6 @@ struct Label {
   bool complete = false;              // whoever is not listed is good; else nothing is known of him
   RawFile file;
   Fragment sql;  // SELECT … AS entity, … AS bad FROM input
-  bool complete = false;  // entities that the file lacks are good (true) or unknown and not scored (false)
   Where where;
 };
 
@@ -139,6 +138,7 @@ struct Pack {
   std::vector<Rule> rules;
   std::vector<Source> sources;
   std::vector<Label> labels;
+  std::string dir;  // where it was read from, for errors; no part of the content
   Digest hash{};    // ContentHash(files)
   PackFiles files;  // what the hash covers: the three kinds of file above
 

@@ -2,26 +2,45 @@
 
 // A core bound to its durable log: what `fuqi serve`, `fuqi decide` and `fuqi replay --log` run on.
 //
-// Directory:  <dir>/log/…  segments · <dir>/snapshots/…  · <dir>/tree/…  (derived; rebuilt when missing)
-// Opening recovers: newest valid snapshot, then the log's records after it are folded in; decisions are read from their records, never
-// recomputed into answers. A log of another pack version than the one given gets a new Publish record first.
+// Directory:  <dir>/log/…  segments · <dir>/tree, <dir>/head  (derived) · <dir>/snapshots/…
 //
-// Threads: Decide and Flush from one thread ("decider"); CommitOne from one thread ("committer"; may be the same). Lookups from any.
+// Opening recovers: newest valid snapshot, then the log's events after it are folded in; decisions
+// are read from their records, never recomputed into answers. A log of another pack version than
+// the one given gets a new Publish record, and its state is built by folding all events through the
+// new pack, whatever snapshots there are of the old one; decisions taken stand.
+//
+// Promise: an outcome is final and survives a crash once the Commit of the batch that was open when
+// Decide returned it has returned without error. After a failed Commit every call that would decide
+// gives kUnavailable: the partition must be opened again, and knows then what was committed.
+//
+// Snapshots. State runs ahead of the log, therefore it is captured in memory when a batch is taken
+// that makes one due, and written by WriteDueSnapshot once that batch is committed. Capturing stops
+// deciding for as long as it takes to copy the state (measured in docs/benchmarks.md); writing does
+// not.
+//
+// Threads: any. Decide, NoteDefault and TakeBatch wait for each other; Commit is called by one thread
+// at a time in the order of TakeBatch; WriteDueSnapshot and Snapshot by one thread at a time. Lookups
+// wait for at most one Decide.
 
-#include <functional>
+#include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
+#include <string_view>
 
 #include "base/clock.h"
 #include "base/disk.h"
 #include "decide/core.h"
+#include "decide/records.h"
 #include "ledger/log.h"
+#include "ledger/merkle.h"
 
 namespace fuqi::decide {
 
 struct PartitionOptions {
   ledger::LogOptions log;
-  uint64_t snapshot_every = 200'000;  // events
+  uint64_t snapshot_every = 200'000;  // events; 0: only when Snapshot is called
+  uint64_t head_every = 65'536;       // records between saved heads
 };
 
 // What the client gets.
@@ -30,34 +49,63 @@ struct Outcome {
   bool repeated = false;  // the same event had been decided before: this is that decision
 };
 
+// What opening found and did.
+struct Recovery {
+  uint64_t snapshot_seq = 0;    // records that the snapshot stood for; 0: none
+  uint64_t folded_events = 0;   // events folded beyond it
+  uint64_t cut_bytes = 0;       // of a torn tail
+  bool published = false;       // a Publish record was written
+  std::vector<Error> damaged;   // snapshots that could not be used
+};
+
 class Partition {
  public:
+  // kCorrupt: the log or its tree; kConflict: the log's events do not fit the pack's table (another
+  // key, a column of another type, a missing value); kUnavailable: another process holds the log.
   static Result<std::unique_ptr<Partition>> Open(Disk& disk, Clock& clock, const std::string& dir,
-                                                 std::shared_ptr<const CompiledPack> pack, const PartitionOptions& options);
+                                                 std::shared_ptr<const CompiledPack> pack,
+                                                 const PartitionOptions& options);
   ~Partition();
 
-  // Decides one event into the open batch; the outcome may be told to anyone only after the batch's Commit has returned (a repeated
-  // outcome too, unless its event was committed before). kConflict: the id is taken by another content. kInvalidArgument, kTypeMismatch:
-  // the event is not of the table. kUnavailable: the log has failed.
+  // Decides one event into the open batch; the outcome may be told to anyone only after the batch's
+  // Commit has returned (a repeated outcome too, unless its event was committed before). kConflict:
+  // the id is taken by another content. As Core::Validate: the event is not of the table.
+  // kResourceExhausted: the open batch is full, commit it first. kUnavailable: the log has failed.
+  // On error nothing has changed.
   Result<Outcome> Decide(const Event& event);
   // Notes that the pack's default action was answered for an event without deciding it.
   Result<void> NoteDefault(const table::Datum& key, std::string_view why);
 
-  // Takes the open batch (empty if nothing was decided) so that Commit can run while the decider goes on.
+  // Takes the open batch (empty if nothing was decided) so that Commit can run while deciding goes
+  // on.
   ledger::Batch TakeBatch();
   // Writes, syncs, and feeds the tree. In the order of TakeBatch.
-  Result<void> Commit(ledger::Batch batch);
+  Result<void> Commit(const ledger::Batch& batch);
 
-  // Of committed records only.
+  // Of committed records only. A decision may belong to an earlier pack version: PublishedAt tells
+  // which.
   Result<std::optional<Decision>> FindByEventKey(const table::Datum& key) const;
   Result<Decision> FindBySeq(uint64_t decision_seq) const;
+  // With the columns that the event table had then.
   Result<Event> ReadEvent(uint64_t event_seq) const;
+  // The pack version that a decision was taken under, by the Decision's or its Event's sequence
+  // number; events decided but not committed included.
+  Result<std::shared_ptr<const PublishRecord>> PublishedAt(uint64_t seq) const;
 
-  // Writes a snapshot of the state as of the last committed record.
+  // Writes the snapshot that is due, if one is and its batch is committed. Cheap otherwise; call it
+  // after commits, from a thread that may wait.
+  Result<void> WriteDueSnapshot();
+  // Captures and writes a snapshot now. kUnavailable while anything decided is not committed.
   Result<void> Snapshot();
 
+  // For the deciding thread.
   const Core& core() const;
   uint64_t committed() const;  // records
+  uint64_t last_publish() const;
+  const Recovery& recovery() const;
+  const ledger::Log& log() const;
+  ledger::Tree& tree();
+  const ledger::Tree& tree() const;
 
  private:
   struct Impl;

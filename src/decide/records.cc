@@ -33,6 +33,43 @@ Digest ReadDigest(ByteReader& reader) {
   return digest;
 }
 
+void WriteSchema(const table::Schema& schema, ByteWriter& writer) {
+  writer.Varint(schema.size());
+  for (const table::Column& column : schema) {
+    writer.Text(column.name);
+    writer.Fixed(static_cast<uint8_t>(column.type.id));
+    writer.Fixed(column.type.width);
+    writer.Fixed(column.type.scale);
+    writer.Fixed(static_cast<uint8_t>(column.nullable));
+  }
+}
+
+Result<table::Schema> ReadSchema(ByteReader& reader) {
+  table::Schema schema;
+  const uint64_t columns = reader.Varint();
+  for (uint64_t i = 0; i < columns && reader.ok(); ++i) {
+    table::Column column;
+    column.name = reader.Text();
+    const auto id = reader.Fixed<uint8_t>();
+    column.type.id = static_cast<table::TypeId>(id);
+    column.type.width = reader.Fixed<uint8_t>();
+    column.type.scale = reader.Fixed<uint8_t>();
+    const auto nullable = reader.Fixed<uint8_t>();
+    column.nullable = nullable == 1;
+    const bool is_decimal = column.type.id == table::TypeId::kDecimal;
+    const bool has_digits = column.type.width >= 1 &&
+                            column.type.width <= table::kMaxDecimalWidth &&
+                            column.type.scale <= column.type.width;
+    const bool has_none = column.type.width == 0 && column.type.scale == 0;
+    if (id > static_cast<uint8_t>(table::TypeId::kInterval) ||
+        !(is_decimal ? has_digits : has_none) || nullable > 1) {
+      return Err(ErrorCode::kParse, "column {} of a stored schema has no type that Fuqi has", i);
+    }
+    schema.push_back(std::move(column));
+  }
+  return schema;
+}
+
 Result<Action> ReadAction(ByteReader& reader) {
   const auto action = reader.Fixed<uint8_t>();
   if (action > static_cast<uint8_t>(Action::kFreeze)) {
@@ -49,6 +86,13 @@ void EncodePublish(const PublishRecord& publish, EncodedRecord& out) {
   core.Raw(publish.hash);
   core.Text(publish.semantics);
   core.Text(publish.zones);
+  core.Text(publish.key);
+  WriteSchema(publish.events, core);
+  WriteSchema(publish.features, core);
+  core.Varint(publish.rules.size());
+  for (const std::string& rule : publish.rules) {
+    core.Text(rule);
+  }
   ByteWriter payload(out.payload);
   payload.Varint(publish.files.size());
   for (const auto& [path, content] : publish.files) {
@@ -65,6 +109,13 @@ Result<PublishRecord> DecodePublish(const Record& record) {
   publish.hash = ReadDigest(core);
   publish.semantics = core.Text();
   publish.zones = core.Text();
+  publish.key = core.Text();
+  FUQI_ASSIGN_OR_RETURN(publish.events, ReadSchema(core));
+  FUQI_ASSIGN_OR_RETURN(publish.features, ReadSchema(core));
+  const uint64_t rules = core.Varint();
+  for (uint64_t i = 0; i < rules && core.ok(); ++i) {
+    publish.rules.emplace_back(core.Text());
+  }
   FUQI_RETURN_IF_ERROR(core.Finish("the core of a Publish record"));
   ByteReader payload(record.payload);
   const uint64_t files = payload.Varint();

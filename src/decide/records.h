@@ -41,8 +41,14 @@ struct PublishRecord {
   std::string pack;       // its name
   Digest hash{};          // of its canonical content
   std::string semantics;  // version of what expressions and windows mean: see kSemantics
-  std::string zones;      // version of the time-zone data; empty while no construct depends on it
-  std::vector<std::pair<std::string, std::string>> files;
+  std::string zones;      // release of the time-zone data; empty where there is none
+  std::string key;        // the event table's key column
+  // Schemas that Event and Decision records under this one follow, so that they can be read without
+  // compiling the pack.
+  table::Schema events;
+  table::Schema features;
+  std::vector<std::string> rules;  // ids
+  PackFiles files;
 };
 void EncodePublish(const PublishRecord& publish, EncodedRecord& out);
 // kCorrupt where the content does not have the hash that the core states.

@@ -1,0 +1,380 @@
+#include "decide/compiled_pack.h"
+
+#include <algorithm>
+#include <functional>
+#include <map>
+#include <set>
+
+#include "base/check.h"
+#include "base/nearest.h"
+#include "sql/bind.h"
+#include "sql/parsed_tree.h"
+#include "sql/window_state.h"
+#include "table/binder.h"
+
+namespace fuqi::decide {
+namespace {
+
+sql::Fragment ToSqlFragment(std::string name, const Fragment& fragment) {
+  return {.name = std::move(name), .text = fragment.text, .place = [&fragment](size_t offset) {
+            return fragment.At(static_cast<int64_t>(offset));
+          }};
+}
+
+void ForEachWindow(const sql::Expr& expr, const std::function<void(int)>& visit) {
+  if (expr.kind == sql::Expr::Kind::kWindow) {
+    visit(expr.column);
+  }
+  for (const sql::Expr& child : expr.children) {
+    ForEachWindow(child, visit);
+  }
+}
+
+bool ReadsWindows(const sql::Expr& expr) {
+  bool reads = false;
+  ForEachWindow(expr, [&](int) { reads = true; });
+  return reads;
+}
+
+}  // namespace
+
+std::string RuleColumn(const Rule& rule) { return "rule:" + rule.id; }
+
+// One run of CompiledPack::Compile. Sql fragments refer to the pack's, which must not move.
+class PackCompiler {
+ public:
+  PackCompiler(CompiledPack& out, table::Binder& binder)
+      : out_(out), pack_(out.pack_), binder_(binder), windows_(out.windows_) {}
+
+  Result<void> Run() {
+    FUQI_RETURN_IF_ERROR(CheckNames());
+    FUQI_RETURN_IF_ERROR(ParseWindows());
+    FUQI_RETURN_IF_ERROR(ParseFeatures());
+    FUQI_RETURN_IF_ERROR(OrderFeatures());
+    FUQI_RETURN_IF_ERROR(BindFeatures());
+    FUQI_RETURN_IF_ERROR(BindRules());
+    out_.lineage_ = sql::LineageOf(out_.levels_, out_.event_schema_);
+    return {};
+  }
+
+ private:
+  // What a feature or window reads, by index.
+  struct Reads {
+    std::vector<size_t> features;
+    std::vector<size_t> windows;
+  };
+
+  Result<void> CheckNames();
+  Result<void> ParseWindows();
+  Result<void> ParseFeatures();
+  Result<void> OrderFeatures();
+  Result<void> BindFeatures();
+  Result<void> BindRules();
+
+  // Resolves names of columns and features; kNotFound for others.
+  Result<void> Resolve(const sql::Fragment& fragment, const std::vector<sql::Reference>& names,
+                       Reads& reads) const;
+  Result<void> Place(size_t feature, std::vector<size_t>& path);
+  // Binds the fragments over the event's columns and the features placed so far.
+  Result<sql::Level> Bind(const std::vector<sql::Fragment>& items,
+                          const std::vector<sql::Fragment>& windows);
+  Result<void> CheckStreams(const sql::Level& level, const std::vector<size_t>& members) const;
+  Result<CompiledPack::Output> CompileOutput(const sql::Fragment& fragment,
+                                             const sql::Level::Output& output, size_t index) const;
+
+  CompiledPack& out_;
+  const Pack& pack_;
+  table::Binder& binder_;
+  std::vector<sql::Fragment>& windows_;
+  std::vector<std::string> window_names_;
+  std::vector<Reads> window_reads_;
+  std::vector<sql::Fragment> features_;
+  std::vector<Reads> feature_reads_;
+  std::vector<int> levels_;  // of each feature; -1 not known yet
+  table::Schema input_;      // of the level at hand
+};
+
+Result<void> PackCompiler::CheckNames() {
+  out_.event_schema_ = pack_.schema();
+  out_.key_column_ = table::FindColumn(out_.event_schema_, pack_.key);
+  out_.time_column_ = table::FindColumn(out_.event_schema_, pack_.time);
+  std::map<std::string_view, std::string_view> taken;
+  for (const EventColumn& column : pack_.columns) {
+    taken.emplace(column.name, "column");
+  }
+  auto take = [&](std::string_view name, std::string_view kind, const Where& where) -> Result<void> {
+    auto [it, fresh] = taken.emplace(name, kind);
+    if (!fresh) {
+      return Err(ErrorCode::kAlreadyExists, "{} '{}' has the name of a {}: it would shadow it", kind,
+                 name, it->second)
+          .At(where);
+    }
+    return {};
+  };
+  for (const auto& [name, fragment] : pack_.windows) {
+    FUQI_RETURN_IF_ERROR(take(name, "window", fragment.where));
+    window_names_.push_back(name);
+  }
+  for (const Feature& feature : pack_.features) {
+    FUQI_RETURN_IF_ERROR(take(feature.name, "feature", feature.sql.where));
+  }
+  return {};
+}
+
+Result<void> PackCompiler::Resolve(const sql::Fragment& fragment,
+                                   const std::vector<sql::Reference>& names, Reads& reads) const {
+  for (const sql::Reference& reference : names) {
+    if (table::FindColumn(out_.event_schema_, reference.name) >= 0) {
+      continue;
+    }
+    auto found = std::ranges::find_if(pack_.features, [&](const Feature& feature) {
+      return table::SameName(feature.name, reference.name);
+    });
+    if (found != pack_.features.end()) {
+      reads.features.push_back(found - pack_.features.begin());
+      continue;
+    }
+    std::vector<std::string> known;
+    for (const table::Column& column : out_.event_schema_) {
+      known.push_back(column.name);
+    }
+    for (const Feature& feature : pack_.features) {
+      known.push_back(feature.name);
+    }
+    if (std::optional<std::string> near = NearestName(reference.name, known)) {
+      return fragment.At(reference.position,
+                         Err(ErrorCode::kNotFound,
+                             "there is no column or feature '{}'; did you mean '{}'?",
+                             reference.name, *near));
+    }
+    return fragment.At(reference.position,
+                       Err(ErrorCode::kNotFound, "there is no column or feature '{}'",
+                           reference.name));
+  }
+  return {};
+}
+
+Result<void> PackCompiler::ParseWindows() {
+  for (const auto& [name, fragment] : pack_.windows) {
+    windows_.push_back(ToSqlFragment(name, fragment));
+    FUQI_ASSIGN_OR_RETURN(sql::ParsedWindow parsed,
+                          sql::ParseWindow(binder_, windows_.back(), pack_.time));
+    FUQI_RETURN_IF_ERROR(
+        Resolve(windows_.back(), parsed.expression.columns, window_reads_.emplace_back()));
+  }
+  return {};
+}
+
+Result<void> PackCompiler::ParseFeatures() {
+  for (const Feature& feature : pack_.features) {
+    features_.push_back(ToSqlFragment(feature.name, feature.sql));
+    FUQI_ASSIGN_OR_RETURN(sql::ParsedExpression parsed,
+                          sql::ParseExpression(binder_, features_.back(), window_names_));
+    Reads& reads = feature_reads_.emplace_back();
+    FUQI_RETURN_IF_ERROR(Resolve(features_.back(), parsed.columns, reads));
+    for (const sql::Reference& window : parsed.windows) {
+      auto found = std::ranges::find_if(window_names_, [&](const std::string& name) {
+        return table::SameName(name, window.name);
+      });
+      FUQI_CHECK(found != window_names_.end());  // ParseExpression refuses unknown windows
+      const size_t index = found - window_names_.begin();
+      reads.windows.push_back(index);
+      const std::vector<size_t>& through = window_reads_[index].features;
+      reads.features.insert(reads.features.end(), through.begin(), through.end());
+    }
+  }
+  return {};
+}
+
+Result<void> PackCompiler::OrderFeatures() {
+  levels_.assign(pack_.features.size(), -1);
+  for (size_t i = 0; i < pack_.features.size(); ++i) {
+    std::vector<size_t> path;
+    FUQI_RETURN_IF_ERROR(Place(i, path));
+  }
+  return {};
+}
+
+// Depth first; `path` holds the features that led here.
+Result<void> PackCompiler::Place(size_t feature, std::vector<size_t>& path) {
+  if (levels_[feature] >= 0) {
+    return {};
+  }
+  if (auto begin = std::ranges::find(path, feature); begin != path.end()) {
+    std::string circle;
+    for (auto it = begin; it != path.end(); ++it) {
+      const Where& where = pack_.features[*it].sql.where;
+      circle += fmt::format("{} ({}:{}) → ", pack_.features[*it].name, where.line, where.column);
+    }
+    return Err(ErrorCode::kInvalidArgument, "features read each other in a circle: {}{}", circle,
+               pack_.features[feature].name)
+        .At(pack_.features[feature].sql.where);
+  }
+  // A chain of dependencies becomes a chain of levels: bounded, so that neither the stack here nor
+  // the batch statement grows without end.
+  constexpr size_t kLevelsMax = 50;
+  if (path.size() >= kLevelsMax) {
+    return Err(ErrorCode::kUnsupported, "features read each other over more than {} levels",
+               kLevelsMax)
+        .At(pack_.features[feature].sql.where);
+  }
+  path.push_back(feature);
+  int level = 0;
+  for (size_t other : feature_reads_[feature].features) {
+    FUQI_RETURN_IF_ERROR(Place(other, path));
+    level = std::max(level, levels_[other] + 1);
+  }
+  path.pop_back();
+  levels_[feature] = level;
+  return {};
+}
+
+Result<sql::Level> PackCompiler::Bind(const std::vector<sql::Fragment>& items,
+                                      const std::vector<sql::Fragment>& windows) {
+  FUQI_ASSIGN_OR_RETURN(
+      sql::Level level, sql::BindLevel(binder_, input_, out_.time_column_, items, windows));
+  FUQI_CHECK(level.outputs.size() == items.size());
+  return level;
+}
+
+Result<CompiledPack::Output> PackCompiler::CompileOutput(const sql::Fragment& fragment,
+                                                         const sql::Level::Output& output,
+                                                         size_t index) const {
+  sql::Position at = -1;
+  Result<sql::Program> program = sql::Program::Compile(output.expr, &at);
+  if (!program) {
+    return fragment.At(at, std::move(program).error());
+  }
+  return CompiledPack::Output{std::move(*program), index, ReadsWindows(output.expr)};
+}
+
+// Whether the streaming executor runs the level's windows.
+Result<void> PackCompiler::CheckStreams(const sql::Level& level,
+                                        const std::vector<size_t>& members) const {
+  sql::Position at = -1;
+  Result<sql::WindowState> state = sql::WindowState::Compile(level, pack_.lateness_us, &at);
+  if (state) {
+    return {};
+  }
+  // The feature whose expression holds the window at fault.
+  for (size_t i = 0; i < members.size(); ++i) {
+    bool holds = false;
+    ForEachWindow(level.outputs[i].expr,
+                  [&](int window) { holds = holds || level.windows[window].position == at; });
+    if (holds) {
+      return features_[members[i]].At(at, std::move(state).error());
+    }
+  }
+  return features_[members[0]].At(-1, std::move(state).error());
+}
+
+Result<void> PackCompiler::BindFeatures() {
+  input_ = out_.event_schema_;
+  out_.feature_schema_.resize(pack_.features.size());
+  const int levels = pack_.features.empty() ? 0 : *std::ranges::max_element(levels_) + 1;
+  for (int k = 0; k < levels; ++k) {
+    std::vector<size_t> members;
+    std::set<size_t> used;
+    std::vector<sql::Fragment> items;
+    for (size_t i = 0; i < levels_.size(); ++i) {
+      if (levels_[i] == k) {
+        members.push_back(i);
+        items.push_back(features_[i]);
+        used.insert(feature_reads_[i].windows.begin(), feature_reads_[i].windows.end());
+      }
+    }
+    std::vector<sql::Fragment> windows;
+    for (size_t i : used) {
+      windows.push_back(windows_[i]);
+    }
+    FUQI_ASSIGN_OR_RETURN(sql::Level level, Bind(items, windows));
+    FUQI_RETURN_IF_ERROR(CheckStreams(level, members));
+    std::vector<CompiledPack::Output>& outputs = out_.feature_outputs_.emplace_back();
+    for (size_t i = 0; i < members.size(); ++i) {
+      const sql::Level::Output& output = level.outputs[i];
+      FUQI_ASSIGN_OR_RETURN(CompiledPack::Output compiled,
+                            CompileOutput(items[i], output, members[i]));
+      outputs.push_back(std::move(compiled));
+      out_.features_by_level_.push_back(members[i]);
+      const table::Column column{pack_.features[members[i]].name, output.expr.type, true};
+      out_.feature_schema_[members[i]] = column;
+      input_.push_back(column);
+    }
+    out_.levels_.push_back(std::move(level));
+    out_.items_.push_back(std::move(items));
+  }
+  return {};
+}
+
+Result<void> PackCompiler::BindRules() {
+  std::vector<sql::Fragment> items;
+  for (const Rule& rule : pack_.rules) {
+    items.push_back(ToSqlFragment(RuleColumn(rule), rule.when));
+    FUQI_ASSIGN_OR_RETURN(sql::ParsedExpression parsed,
+                          sql::ParseExpression(binder_, items.back(), window_names_));
+    if (!parsed.windows.empty()) {
+      return items.back().At(
+          parsed.windows[0].position,
+          Err(ErrorCode::kUnsupported,
+              "a rule reads columns and features; make a feature of what it counts over '{}'",
+              parsed.windows[0].name));
+    }
+    Reads reads;
+    FUQI_RETURN_IF_ERROR(Resolve(items.back(), parsed.columns, reads));
+  }
+  FUQI_ASSIGN_OR_RETURN(sql::Level level, Bind(items, {}));
+  for (size_t i = 0; i < items.size(); ++i) {
+    const sql::Level::Output& output = level.outputs[i];
+    if (output.expr.type.id != table::TypeId::kBoolean) {
+      return items[i].At(-1, Err(ErrorCode::kTypeMismatch,
+                                 "a rule is a condition, BOOLEAN; this one is {}",
+                                 output.expr.type.ToString()));
+    }
+    FUQI_ASSIGN_OR_RETURN(CompiledPack::Output compiled, CompileOutput(items[i], output, i));
+    out_.rule_outputs_.push_back(std::move(compiled));
+  }
+  out_.levels_.push_back(std::move(level));
+  out_.items_.push_back(std::move(items));
+  return {};
+}
+
+Result<std::shared_ptr<const CompiledPack>> CompiledPack::Compile(Pack pack,
+                                                                  table::Binder& binder) {
+  std::shared_ptr<CompiledPack> compiled(new CompiledPack());
+  compiled->pack_ = std::move(pack);
+  FUQI_RETURN_IF_ERROR(PackCompiler(*compiled, binder).Run());
+  return std::shared_ptr<const CompiledPack>(std::move(compiled));
+}
+
+Result<std::string> CompiledPack::BatchSql(const std::string& events,
+                                           sql::Arrivals arrivals) const {
+  sql::Batch batch;
+  batch.source = events;
+  batch.windows = windows_;
+  for (size_t k = 0; k < levels_.size(); ++k) {
+    batch.levels.push_back({&levels_[k], items_[k]});
+  }
+  batch.columns.push_back(pack_.key);
+  for (const Feature& feature : pack_.features) {
+    batch.columns.push_back(feature.name);
+  }
+  for (const Rule& rule : pack_.rules) {
+    batch.columns.push_back(RuleColumn(rule));
+  }
+  return sql::BatchSql(batch, arrivals);
+}
+
+int CompiledPack::steps_max() const {
+  int steps = 0;
+  for (const std::vector<Output>& outputs : feature_outputs_) {
+    for (const Output& output : outputs) {
+      steps += output.program.steps_max();
+    }
+  }
+  for (const Output& output : rule_outputs_) {
+    steps += output.program.steps_max();
+  }
+  return steps;
+}
+
+}  // namespace fuqi::decide

@@ -1,0 +1,135 @@
+#include "decide/explain.h"
+
+#include <algorithm>
+#include <set>
+
+#include "base/check.h"
+#include "decide/fold.h"
+#include "decide/records.h"
+
+namespace fuqi::decide {
+namespace {
+
+using ledger::RecordType;
+
+Result<ledger::OwnedRecord> ReadDecisionRecord(const ledger::Log& log, uint64_t seq) {
+  FUQI_ASSIGN_OR_RETURN(ledger::OwnedRecord record, log.Read(seq));
+  if (record->type != RecordType::kDecision) {
+    return Err(ErrorCode::kNotFound, "record {} is no decision", seq);
+  }
+  return record;
+}
+
+Result<PublishRecord> ReadPublish(const ledger::Log& log, uint64_t seq) {
+  FUQI_ASSIGN_OR_RETURN(ledger::OwnedRecord record, log.Read(seq));
+  return DecodePublish(*record);
+}
+
+Result<ledger::RecordProof> Prove(const ledger::Tree& tree, const ledger::Head& head,
+                                  const ledger::StoredRecord& record) {
+  ledger::RecordProof proof;
+  proof.origin = head.origin;
+  proof.index = record.seq;
+  proof.size = head.size;
+  proof.root = head.root;
+  proof.record.assign(record.encoded.begin(), record.encoded.end());
+  FUQI_ASSIGN_OR_RETURN(proof.path, tree.Inclusion(record.seq, head.size));
+  return proof;
+}
+
+void CollectColumns(const sql::Expr& expr, std::set<int>& columns) {
+  if (expr.kind == sql::Expr::Kind::kColumn) {
+    columns.insert(expr.column);
+  }
+  for (const sql::Expr& child : expr.children) {
+    CollectColumns(child, columns);
+  }
+}
+
+}  // namespace
+
+Result<std::shared_ptr<const CompiledPack>> PackOfDecision(const ledger::Log& log,
+                                                           table::Binder& binder,
+                                                           uint64_t decision_seq) {
+  FUQI_ASSIGN_OR_RETURN(ledger::OwnedRecord record, ReadDecisionRecord(log, decision_seq));
+  FUQI_ASSIGN_OR_RETURN(uint64_t publish_seq, DecodeDecisionPublish(*record));
+  FUQI_ASSIGN_OR_RETURN(PublishRecord publish, ReadPublish(log, publish_seq));
+  FUQI_ASSIGN_OR_RETURN(Pack pack, ParsePack(std::move(publish.files)));
+  return CompiledPack::Compile(std::move(pack), binder);
+}
+
+Result<Explanation> Explain(const ledger::Log& log, const ledger::Tree& tree,
+                            const CompiledPack& pack, uint64_t decision_seq) {
+  FUQI_ASSIGN_OR_RETURN(ledger::OwnedRecord record, ReadDecisionRecord(log, decision_seq));
+  Explanation out;
+  FUQI_ASSIGN_OR_RETURN(out.publish_seq, DecodeDecisionPublish(*record));
+  FUQI_ASSIGN_OR_RETURN(PublishRecord publish, ReadPublish(log, out.publish_seq));
+  if (publish.hash != pack.pack().hash) {
+    return Err(ErrorCode::kInvalidArgument, "decision {} was taken by version {} of the pack, not by {}",
+               decision_seq, ToHex(publish.hash), ToHex(pack.pack().hash));
+  }
+  FUQI_ASSIGN_OR_RETURN(Decision decision, DecodeDecision(publish.features, publish.rules.size(),
+                                                          *record, decision_seq));
+  FUQI_ASSIGN_OR_RETURN(ledger::OwnedRecord event_record, log.Read(decision.event_seq));
+  FUQI_ASSIGN_OR_RETURN(EventCore event_core, DecodeEventCore(*event_record));
+  FUQI_ASSIGN_OR_RETURN(PublishRecord event_publish, ReadPublish(log, event_core.publish_seq));
+  FUQI_ASSIGN_OR_RETURN(Event event, EventOf(*event_record, event_publish, pack));
+
+  out.decision_id = DecisionId(publish.pack, decision_seq);
+  out.event_seq = decision.event_seq;
+  out.decision_seq = decision_seq;
+  out.pack = publish.pack;
+  out.pack_hash = publish.hash;
+  out.semantics = publish.semantics;
+  out.action = decision.action;
+  out.error = decision.error;
+  out.received_us = event.received_us;
+  for (Flag flag : {kLate, kFuture, kEvaluationError}) {
+    if ((decision.flags & flag) != 0) {
+      out.flags.emplace_back(FlagName(flag));
+    }
+  }
+
+  // Columns and features as the rules' level numbers them.
+  std::vector<Explanation::Value> inputs;
+  for (size_t i = 0; i < pack.pack().columns.size(); ++i) {
+    const EventColumn& column = pack.pack().columns[i];
+    inputs.push_back({column.name, table::ToText(event.columns[i], column.type)});
+    out.event.push_back({inputs.back(), column.class_path});
+  }
+  for (size_t i : pack.features_by_level()) {
+    const table::Column& column = pack.feature_schema()[i];
+    inputs.push_back({column.name, table::ToText(decision.features[i], column.type)});
+  }
+
+  for (size_t i = 0; i < pack.pack().features.size(); ++i) {
+    const Feature& feature = pack.pack().features[i];
+    Explanation::FeatureValue value;
+    value.name = feature.name;
+    value.value = table::ToText(decision.features[i], pack.feature_schema()[i].type);
+    value.title = feature.title;
+    value.sql = feature.sql.text;
+    auto lineage = std::ranges::find(pack.lineage(), feature.name, &sql::ColumnLineage::output);
+    FUQI_CHECK(lineage != pack.lineage().end());
+    value.windows = lineage->windows;
+    value.lineage = lineage->inputs;
+    out.features.push_back(std::move(value));
+  }
+  for (uint32_t hit : decision.hits) {
+    const Rule& rule = pack.pack().rules[hit];
+    Explanation::Hit explained{rule.id, rule.then, rule.reason, rule.clause, rule.when.text, {}};
+    std::set<int> columns;
+    CollectColumns(pack.rule_level().outputs[hit].expr, columns);
+    for (int column : columns) {
+      explained.reads.push_back(inputs[column]);
+    }
+    out.hits.push_back(std::move(explained));
+  }
+
+  FUQI_ASSIGN_OR_RETURN(ledger::Head head, tree.CurrentHead());
+  FUQI_ASSIGN_OR_RETURN(out.decision_proof, Prove(tree, head, *record));
+  FUQI_ASSIGN_OR_RETURN(out.event_proof, Prove(tree, head, *event_record));
+  return out;
+}
+
+}  // namespace fuqi::decide

@@ -1,0 +1,75 @@
+#pragma once
+
+// Everything about one decision, for a person or as evidence: the event, the features that it was
+// judged by, the rules that hit and what they read, and the proof that the record is in the log.
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "decide/compiled_pack.h"
+#include "decide/decision.h"
+#include "ledger/log.h"
+#include "ledger/merkle.h"
+#include "ledger/proof.h"
+#include "sql/lineage.h"
+
+namespace fuqi::table {
+class Binder;
+}
+
+namespace fuqi::decide {
+
+struct Explanation {
+  struct Value {
+    std::string name;
+    std::string value;  // as SQL prints it; "NULL"
+  };
+  struct EventValue : Value {
+    std::string class_path;
+  };
+  struct FeatureValue : Value {
+    Bilingual title;                                 // may be empty
+    std::string sql;                                 // as the pack has it
+    std::vector<std::string> windows;                // that it looks through, as SQL
+    std::vector<sql::ColumnLineage::Input> lineage;  // down to columns of the event table
+  };
+  struct Hit {
+    std::string rule;
+    Action then = Action::kReview;
+    Bilingual reason;
+    std::string clause;  // may be empty
+    std::string when;    // the condition as the pack has it
+    std::vector<Value> reads;  // columns and features in it, and their values here
+  };
+
+  std::string decision_id;
+  uint64_t event_seq = 0;
+  uint64_t decision_seq = 0;
+  uint64_t publish_seq = 0;  // of the pack version that decided
+  std::string pack;
+  Digest pack_hash{};
+  std::string semantics;
+  Action action = Action::kApprove;
+  std::vector<std::string> flags;
+  std::string error;  // what could not be evaluated; may be empty
+  int64_t received_us = -1;
+  std::vector<EventValue> event;
+  std::vector<FeatureValue> features;
+  std::vector<Hit> hits;
+  ledger::RecordProof decision_proof;
+  ledger::RecordProof event_proof;
+};
+
+// The pack version that decided, compiled anew from its Publish record. kNotFound: `decision_seq` is
+// no decision.
+Result<std::shared_ptr<const CompiledPack>> PackOfDecision(const ledger::Log& log,
+                                                           table::Binder& binder,
+                                                           uint64_t decision_seq);
+
+// `pack`: of PackOfDecision, or the same version otherwise compiled (kInvalidArgument if it is not).
+Result<Explanation> Explain(const ledger::Log& log, const ledger::Tree& tree,
+                            const CompiledPack& pack, uint64_t decision_seq);
+
+}  // namespace fuqi::decide

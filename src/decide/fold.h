@@ -1,0 +1,28 @@
+#pragma once
+
+// How a log's records become the events that a core folds: what recovery and re-performance share.
+
+#include <map>
+#include <memory>
+
+#include "decide/compiled_pack.h"
+#include "decide/records.h"
+
+namespace fuqi::decide {
+
+// The Publish record that makes this pack the one that decides.
+PublishRecord PublishOf(const CompiledPack& pack);
+
+// kConflict unless the events admitted under `publish` are known by the pack's key.
+Result<void> CheckSameKey(const PublishRecord& publish, const CompiledPack& pack);
+
+// An event's row with the columns of `to`: those of the same name and type are kept, missing ones
+// are NULL. kConflict where `to` needs more than the row has.
+Result<table::Row> AdaptRow(const table::Schema& from, const table::Row& row,
+                            const table::Schema& to);
+
+// The event of an Event record that was admitted under `publish`, as an event of `pack`'s table.
+Result<Event> EventOf(const ledger::Record& record, const PublishRecord& publish,
+                      const CompiledPack& pack);
+
+}  // namespace fuqi::decide

@@ -1,0 +1,465 @@
+#include "decide/partition.h"
+
+#include <algorithm>
+#include <atomic>
+#include <deque>
+#include <map>
+#include <mutex>
+
+#include "base/check.h"
+#include "decide/fold.h"
+#include "ledger/snapshot.h"
+
+namespace fuqi::decide {
+namespace {
+
+using ledger::RecordType;
+
+// What one event and its decision may add to a batch: the event's row, a feature row of bounded
+// texts, and their heads.
+constexpr uint64_t kPairBytesMax = 4u << 20;
+
+}  // namespace
+
+struct Partition::Impl {
+  Impl(Disk& disk_in, Clock& clock_in, std::shared_ptr<const CompiledPack> pack_in,
+       const PartitionOptions& options_in)
+      : disk(disk_in),
+        clock(clock_in),
+        options(options_in),
+        pack(std::move(pack_in)),
+        core(pack),
+        open(0, options_in.log) {}
+
+  Result<void> Open(const std::string& dir);
+  Result<void> Recover();
+  Result<void> FoldRecord(const ledger::StoredRecord& record);
+  Result<void> Publish();
+
+  Result<std::shared_ptr<const PublishRecord>> PublishBy(uint64_t publish_seq) const;
+  Result<Decision> ReadDecision(const ledger::Record& record, uint64_t seq) const;
+  // The event's row as stored, encoded with the pack's present table.
+  Result<Bytes> StoredContent(uint64_t event_seq) const;
+  // The outcome of an event whose key is taken by the event `seq`; nothing if that one's key only
+  // has the same hash value.
+  Result<std::optional<Outcome>> Repeated(uint64_t seq, const Digest& key_hash,
+                                          const Bytes& content) const;
+  Bytes Capture() const;
+
+  // An event that was decided and is not committed: what a repetition is answered from.
+  struct Pending {
+    uint64_t event_seq;
+    Digest key_hash;
+    Bytes content;
+    Decision decision;
+  };
+
+  Disk& disk;
+  Clock& clock;
+  const PartitionOptions options;
+  const std::shared_ptr<const CompiledPack> pack;
+  std::unique_ptr<ledger::Log> log;
+  std::unique_ptr<ledger::Tree> tree;
+  std::optional<ledger::SnapshotStore> snapshots;
+  Recovery recovery;
+  uint64_t head_size = 0;  // records in the head saved last; the committing thread's
+
+  std::atomic<bool> failed = false;
+  std::mutex snapshot_mutex;  // held while a snapshot is written
+
+  mutable std::mutex mutex;  // guards what follows
+  Core core;
+  ledger::Batch open;
+  std::deque<Pending> pending;
+  uint64_t publish_seq = 0;
+  uint64_t captured_events = 0;  // core.events() when a snapshot was captured last
+  std::optional<ledger::Snapshot> due;
+  mutable std::map<uint64_t, std::shared_ptr<const PublishRecord>> publishes;  // read so far
+  EncodedRecord encoded;
+};
+
+Partition::Partition(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Partition::~Partition() = default;
+
+Result<std::unique_ptr<Partition>> Partition::Open(Disk& disk, Clock& clock, const std::string& dir,
+                                                   std::shared_ptr<const CompiledPack> pack,
+                                                   const PartitionOptions& options) {
+  if (options.log.commit_bytes_max < 2 * kPairBytesMax) {
+    return Err(ErrorCode::kInvalidArgument, "commits of {} bytes are too small; {} are needed",
+               options.log.commit_bytes_max, 2 * kPairBytesMax);
+  }
+  auto impl = std::make_unique<Impl>(disk, clock, std::move(pack), options);
+  FUQI_RETURN_IF_ERROR(impl->Open(dir));
+  return std::unique_ptr<Partition>(new Partition(std::move(impl)));
+}
+
+Result<void> Partition::Impl::Open(const std::string& dir) {
+  FUQI_ASSIGN_OR_RETURN(log, ledger::Log::Open(disk, dir + "/log", options.log));
+  recovery.cut_bytes = log->recovered_cut_bytes();
+  FUQI_ASSIGN_OR_RETURN(std::string origin, ledger::HeadOrigin(pack->pack().name));
+  FUQI_ASSIGN_OR_RETURN(tree, ledger::Tree::Open(disk, dir, *log, origin));
+  FUQI_ASSIGN_OR_RETURN(snapshots,
+                        ledger::SnapshotStore::Open(disk, dir + "/snapshots", log->id()));
+  FUQI_RETURN_IF_ERROR(Recover());
+  FUQI_RETURN_IF_ERROR(Publish());
+  FUQI_ASSIGN_OR_RETURN(ledger::Head head, tree->SaveHead());
+  head_size = head.size;
+  open = ledger::Batch(log->next_seq(), options.log);
+  return {};
+}
+
+Result<void> Partition::Impl::Recover() {
+  FUQI_ASSIGN_OR_RETURN(ledger::LatestSnapshot latest, snapshots->Latest());
+  recovery.damaged = std::move(latest.damaged);
+  uint64_t from = 0;
+  if (latest.snapshot && latest.snapshot->seq > log->next_seq()) {
+    // Snapshots are written of committed records only.
+    return Err(ErrorCode::kCorrupt, "a snapshot stands for {} records, but the log has {}: some were lost",
+               latest.snapshot->seq, log->next_seq());
+  }
+  if (latest.snapshot) {
+    ByteReader reader(latest.snapshot->bytes);
+    const uint64_t publish = reader.Varint();
+    // The state of another pack version is no error: it is of no use, as all events must be folded
+    // through this one.
+    if (reader.ok() && core.Restore(reader.Raw(reader.remaining()))) {
+      publish_seq = publish;
+      from = latest.snapshot->seq;
+      recovery.snapshot_seq = from;
+    }
+  }
+  FUQI_RETURN_IF_ERROR(log->Scan(
+      from, [&](const ledger::StoredRecord& record) { return FoldRecord(record); }));
+  captured_events = core.events() - recovery.folded_events;
+  return {};
+}
+
+Result<void> Partition::Impl::FoldRecord(const ledger::StoredRecord& record) {
+  const Where where{.field = fmt::format("record {}", record.seq)};
+  if (record.type == RecordType::kPublish) {
+    FUQI_ASSIGN_OR_RETURN(PublishRecord publish, DecodePublish(record).At(where));
+    FUQI_RETURN_IF_ERROR(CheckSameKey(publish, *pack).At(where));
+    publish_seq = record.seq;
+    publishes[record.seq] = std::make_shared<const PublishRecord>(std::move(publish));
+    return {};
+  }
+  if (record.type != RecordType::kEvent) {
+    return {};
+  }
+  FUQI_ASSIGN_OR_RETURN(EventCore event_core, DecodeEventCore(record).At(where));
+  FUQI_ASSIGN_OR_RETURN(auto publish, PublishBy(event_core.publish_seq));
+  FUQI_ASSIGN_OR_RETURN(Event event, EventOf(record, *publish, *pack).At(where));
+  FUQI_RETURN_IF_ERROR(core.Validate(event).At(where));
+  core.Decide(event, record.seq);
+  ++recovery.folded_events;
+  return {};
+}
+
+Result<void> Partition::Impl::Publish() {
+  PublishRecord publish = PublishOf(*pack);
+  if (log->next_seq() > 0) {
+    FUQI_ASSIGN_OR_RETURN(auto last, PublishBy(publish_seq));
+    if (last->hash == publish.hash && last->semantics == publish.semantics &&
+        last->zones == publish.zones && last->features == publish.features) {
+      return {};
+    }
+  }
+  encoded.Clear();
+  EncodePublish(publish, encoded);
+  ledger::Batch batch(log->next_seq(), options.log);
+  FUQI_ASSIGN_OR_RETURN(publish_seq, batch.Add(encoded.As(RecordType::kPublish)));
+  FUQI_RETURN_IF_ERROR(log->Commit(batch));
+  FUQI_RETURN_IF_ERROR(tree->Append(batch));
+  publishes[publish_seq] = std::make_shared<const PublishRecord>(std::move(publish));
+  recovery.published = true;
+  return {};
+}
+
+// Callers other than Open hold the mutex.
+Result<std::shared_ptr<const PublishRecord>> Partition::Impl::PublishBy(uint64_t seq) const {
+  if (auto found = publishes.find(seq); found != publishes.end()) {
+    return found->second;
+  }
+  FUQI_ASSIGN_OR_RETURN(ledger::OwnedRecord record, log->Read(seq));
+  FUQI_ASSIGN_OR_RETURN(PublishRecord publish,
+                        DecodePublish(*record).At({.field = fmt::format("record {}", seq)}));
+  return publishes[seq] = std::make_shared<const PublishRecord>(std::move(publish));
+}
+
+Result<Decision> Partition::Impl::ReadDecision(const ledger::Record& record, uint64_t seq) const {
+  FUQI_ASSIGN_OR_RETURN(uint64_t publish_of, DecodeDecisionPublish(record));
+  std::shared_ptr<const PublishRecord> publish;
+  {
+    std::lock_guard lock(mutex);
+    FUQI_ASSIGN_OR_RETURN(publish, PublishBy(publish_of));
+  }
+  return DecodeDecision(publish->features, publish->rules.size(), record, seq);
+}
+
+Result<Outcome> Partition::Decide(const Event& event) {
+  Impl& impl = *impl_;
+  const CompiledPack& pack = *impl.pack;
+  FUQI_RETURN_IF_ERROR(impl.core.Validate(event));
+  const table::Datum& key = event.columns[pack.key_column()];
+
+  std::lock_guard lock(impl.mutex);
+  if (impl.failed) {
+    return Err(ErrorCode::kUnavailable, "the log has failed; nothing is decided any more");
+  }
+  EventCore event_core;
+  event_core.publish_seq = impl.publish_seq;
+  event_core.key_hash = KeyHash(pack.event_schema()[pack.key_column()], key);
+  event_core.ts_us = static_cast<int64_t>(event.columns[pack.time_column()].i);
+  event_core.received_us = event.received_us;
+
+  std::vector<uint64_t> candidates = impl.core.FindEvent(key);
+  if (!candidates.empty()) {
+    Bytes content;
+    table::EncodeRow(pack.event_schema(), event.columns.values(), content);
+    for (uint64_t seq : candidates) {
+      FUQI_ASSIGN_OR_RETURN(std::optional<Outcome> outcome,
+                            impl.Repeated(seq, event_core.key_hash, content));
+      if (outcome) {
+        return std::move(*outcome);
+      }
+    }
+  }
+  if (impl.open.bytes() + kPairBytesMax > impl.options.log.commit_bytes_max) {
+    return Err(ErrorCode::kResourceExhausted, "the open batch is full: {} bytes",
+               impl.open.bytes());
+  }
+
+  const uint64_t seq = impl.open.next_seq();
+  Outcome outcome;
+  outcome.decision = impl.core.Decide(event, seq);
+  event_core.flags = outcome.decision.flags & kOutOfBounds;
+
+  // From here on nothing may fail: the event is in the state.
+  impl.encoded.Clear();
+  EncodeEvent(event_core, pack.event_schema(), event.columns, impl.encoded);
+  Result<uint64_t> added = impl.open.Add(impl.encoded.As(RecordType::kEvent));
+  FUQI_CHECK(added.has_value() && *added == seq);
+  impl.pending.push_back(
+      {seq, event_core.key_hash, impl.encoded.payload, outcome.decision});
+  impl.encoded.Clear();
+  EncodeDecision(impl.publish_seq, pack.feature_schema(), outcome.decision, impl.encoded);
+  added = impl.open.Add(impl.encoded.As(RecordType::kDecision));
+  FUQI_CHECK(added.has_value() && *added == outcome.decision.seq());
+  return outcome;
+}
+
+// The mutex is held.
+Result<std::optional<Outcome>> Partition::Impl::Repeated(uint64_t seq, const Digest& key_hash,
+                                                         const Bytes& content) const {
+  auto found = std::ranges::lower_bound(pending, seq, {}, &Pending::event_seq);
+  const bool is_pending = found != pending.end() && found->event_seq == seq;
+  Outcome outcome;
+  outcome.repeated = true;
+  bool same = false;
+  if (is_pending) {
+    if (found->key_hash != key_hash) {
+      return std::optional<Outcome>();
+    }
+    same = found->content == content;
+    outcome.decision = found->decision;
+  } else {
+    FUQI_ASSIGN_OR_RETURN(ledger::OwnedRecord record, log->Read(seq));
+    FUQI_ASSIGN_OR_RETURN(EventCore stored, DecodeEventCore(*record));
+    if (stored.key_hash != key_hash) {
+      return std::optional<Outcome>();
+    }
+    FUQI_ASSIGN_OR_RETURN(auto publish, PublishBy(stored.publish_seq));
+    FUQI_ASSIGN_OR_RETURN(table::Row row, DecodeEventRow(publish->events, *record));
+    FUQI_ASSIGN_OR_RETURN(row, AdaptRow(publish->events, row, pack->event_schema()));
+    Bytes stored_content;
+    table::EncodeRow(pack->event_schema(), row.values(), stored_content);
+    same = stored_content == content;
+    FUQI_ASSIGN_OR_RETURN(ledger::OwnedRecord decision, log->Read(seq + 1));
+    FUQI_ASSIGN_OR_RETURN(uint64_t decided_under, DecodeDecisionPublish(*decision));
+    FUQI_ASSIGN_OR_RETURN(publish, PublishBy(decided_under));
+    FUQI_ASSIGN_OR_RETURN(outcome.decision, DecodeDecision(publish->features, publish->rules.size(),
+                                                           *decision, seq + 1));
+  }
+  if (!same) {
+    return Err(ErrorCode::kConflict,
+               "an event of this '{}' was decided before, with another content",
+               pack->pack().key);
+  }
+  return std::optional<Outcome>(std::move(outcome));
+}
+
+Result<void> Partition::NoteDefault(const table::Datum& key, std::string_view why) {
+  Impl& impl = *impl_;
+  FUQI_RETURN_IF_ERROR(impl.core.ValidateKey(key));
+  std::lock_guard lock(impl.mutex);
+  if (impl.failed) {
+    return Err(ErrorCode::kUnavailable, "the log has failed; nothing is decided any more");
+  }
+  DefaultRecord record;
+  record.publish_seq = impl.publish_seq;
+  record.key_hash = KeyHash(impl.pack->event_schema()[impl.pack->key_column()], key);
+  record.answered_us = impl.clock.NowUs();
+  record.action = impl.pack->pack().default_action;
+  record.why = why;
+  impl.encoded.Clear();
+  EncodeDefault(record, impl.encoded);
+  return impl.open.Add(impl.encoded.As(RecordType::kDefault)).has_value()
+             ? Result<void>()
+             : Err(ErrorCode::kResourceExhausted, "the open batch is full: {} bytes",
+                   impl.open.bytes());
+}
+
+// The mutex is held, or nobody else knows of the partition yet.
+Bytes Partition::Impl::Capture() const {
+  Bytes bytes;
+  ByteWriter(bytes).Varint(publish_seq);
+  core.Save(bytes);
+  return bytes;
+}
+
+ledger::Batch Partition::TakeBatch() {
+  Impl& impl = *impl_;
+  std::lock_guard lock(impl.mutex);
+  ledger::Batch batch(impl.open.next_seq(), impl.options.log);
+  std::swap(batch, impl.open);
+  const uint64_t every = impl.options.snapshot_every;
+  if (every > 0 && impl.core.events() - impl.captured_events >= every) {
+    impl.due = ledger::Snapshot{batch.next_seq(), impl.Capture()};
+    impl.captured_events = impl.core.events();
+  }
+  return batch;
+}
+
+Result<void> Partition::Commit(const ledger::Batch& batch) {
+  Impl& impl = *impl_;
+  if (impl.failed) {
+    return Err(ErrorCode::kUnavailable, "the log has failed; nothing is decided any more");
+  }
+  // A batch that is lost, or whose tree is, ends the partition: state is ahead of what is durable.
+  if (Result<void> written = impl.log->Commit(batch); !written) {
+    impl.failed = true;
+    return written;
+  }
+  if (Result<void> appended = impl.tree->Append(batch); !appended) {
+    impl.failed = true;
+    return appended;
+  }
+  {
+    std::lock_guard lock(impl.mutex);
+    while (!impl.pending.empty() && impl.pending.front().event_seq < batch.next_seq()) {
+      impl.pending.pop_front();
+    }
+  }
+  if (batch.next_seq() - impl.head_size >= impl.options.head_every) {
+    FUQI_ASSIGN_OR_RETURN(ledger::Head head, impl.tree->SaveHead());
+    impl.head_size = head.size;
+  }
+  return {};
+}
+
+Result<std::optional<Decision>> Partition::FindByEventKey(const table::Datum& key) const {
+  const Impl& impl = *impl_;
+  FUQI_RETURN_IF_ERROR(impl.core.ValidateKey(key));
+  const Digest key_hash = KeyHash(impl.pack->event_schema()[impl.pack->key_column()], key);
+  std::vector<uint64_t> candidates;
+  {
+    std::lock_guard lock(impl.mutex);
+    candidates = impl.core.FindEvent(key);
+  }
+  for (uint64_t seq : candidates) {
+    if (seq + 1 >= impl.log->next_seq()) {
+      continue;  // not committed yet
+    }
+    FUQI_ASSIGN_OR_RETURN(ledger::OwnedRecord record, impl.log->Read(seq));
+    FUQI_ASSIGN_OR_RETURN(EventCore stored, DecodeEventCore(*record));
+    if (stored.key_hash == key_hash) {
+      FUQI_ASSIGN_OR_RETURN(Decision decision, FindBySeq(seq + 1));
+      return std::optional<Decision>(std::move(decision));
+    }
+  }
+  return std::optional<Decision>();
+}
+
+Result<Decision> Partition::FindBySeq(uint64_t decision_seq) const {
+  FUQI_ASSIGN_OR_RETURN(ledger::OwnedRecord record, impl_->log->Read(decision_seq));
+  if (record->type != RecordType::kDecision) {
+    return Err(ErrorCode::kNotFound, "record {} is no decision", decision_seq);
+  }
+  return impl_->ReadDecision(*record, decision_seq);
+}
+
+Result<Event> Partition::ReadEvent(uint64_t event_seq) const {
+  FUQI_ASSIGN_OR_RETURN(ledger::OwnedRecord record, impl_->log->Read(event_seq));
+  if (record->type != RecordType::kEvent) {
+    return Err(ErrorCode::kNotFound, "record {} is no event", event_seq);
+  }
+  FUQI_ASSIGN_OR_RETURN(EventCore core, DecodeEventCore(*record));
+  std::lock_guard lock(impl_->mutex);
+  FUQI_ASSIGN_OR_RETURN(auto publish, impl_->PublishBy(core.publish_seq));
+  Event event;
+  event.received_us = core.received_us;
+  FUQI_ASSIGN_OR_RETURN(event.columns, DecodeEventRow(publish->events, *record));
+  return event;
+}
+
+Result<std::shared_ptr<const PublishRecord>> Partition::PublishedAt(uint64_t seq) const {
+  Impl& impl = *impl_;
+  uint64_t publish_seq = impl.publish_seq;
+  if (seq < impl.log->next_seq()) {
+    FUQI_ASSIGN_OR_RETURN(ledger::OwnedRecord record, impl.log->Read(seq));
+    if (record->type == RecordType::kDecision) {
+      FUQI_ASSIGN_OR_RETURN(publish_seq, DecodeDecisionPublish(*record));
+    } else if (record->type == RecordType::kEvent) {
+      FUQI_ASSIGN_OR_RETURN(EventCore core, DecodeEventCore(*record));
+      publish_seq = core.publish_seq;
+    } else {
+      return Err(ErrorCode::kNotFound, "record {} is neither event nor decision", seq);
+    }
+  }
+  std::lock_guard lock(impl.mutex);
+  return impl.PublishBy(publish_seq);
+}
+
+Result<void> Partition::WriteDueSnapshot() {
+  Impl& impl = *impl_;
+  std::lock_guard writing(impl.snapshot_mutex);
+  ledger::Snapshot snapshot;
+  {
+    std::lock_guard lock(impl.mutex);
+    if (!impl.due || impl.due->seq > impl.log->next_seq()) {
+      return {};
+    }
+    snapshot = std::move(*impl.due);
+    impl.due.reset();
+  }
+  return impl.snapshots->Write(snapshot.seq, snapshot.bytes);
+}
+
+Result<void> Partition::Snapshot() {
+  Impl& impl = *impl_;
+  std::lock_guard writing(impl.snapshot_mutex);
+  ledger::Snapshot snapshot;
+  {
+    std::lock_guard lock(impl.mutex);
+    snapshot.seq = impl.open.next_seq();
+    if (snapshot.seq != impl.log->next_seq()) {
+      return Err(ErrorCode::kUnavailable,
+                 "{} records are decided and not committed: commit them before the snapshot",
+                 snapshot.seq - impl.log->next_seq());
+    }
+    snapshot.bytes = impl.Capture();
+    impl.captured_events = impl.core.events();
+    impl.due.reset();
+  }
+  return impl.snapshots->Write(snapshot.seq, snapshot.bytes);
+}
+
+const Core& Partition::core() const { return impl_->core; }
+uint64_t Partition::committed() const { return impl_->log->next_seq(); }
+uint64_t Partition::last_publish() const { return impl_->publish_seq; }
+const Recovery& Partition::recovery() const { return impl_->recovery; }
+const ledger::Log& Partition::log() const { return *impl_->log; }
+ledger::Tree& Partition::tree() { return *impl_->tree; }
+const ledger::Tree& Partition::tree() const { return *impl_->tree; }
+
+}  // namespace fuqi::decide
