@@ -27,13 +27,15 @@ std::string CurrentUser() {
   return "uid " + std::to_string(uid);
 }
 
-Result<void> CheckText(std::string_view what, std::string_view text, size_t max_bytes) {
+// `field` names the part of the request: an error carries it.
+Result<void> CheckText(const char* field, std::string_view text, size_t max_bytes) {
   if (text.size() > max_bytes) {
-    return Err(ErrorCode::kInvalidArgument, "the {} of a permit has {} bytes; at most {} are taken",
-               what, text.size(), max_bytes);
+    return Err(ErrorCode::kInvalidArgument, "a text of a permit has {} bytes; at most {} are taken",
+               text.size(), max_bytes)
+        .At({.field = field});
   }
   if (!IsUtf8(text)) {
-    return Err(ErrorCode::kInvalidArgument, "the {} of a permit is not UTF-8", what);
+    return Err(ErrorCode::kInvalidArgument, "a text of a permit is not UTF-8").At({.field = field});
   }
   return {};
 }
@@ -71,7 +73,7 @@ Result<void> CheckRequest(const table::Plan& plan, std::string_view purpose,
   }
   FUQI_RETURN_IF_ERROR(CheckText("purpose", purpose, kMaxWordsBytes));
   FUQI_RETURN_IF_ERROR(CheckText("description", plan.description, kMaxWordsBytes));
-  FUQI_RETURN_IF_ERROR(CheckText("SQL", plan.sql, kMaxSqlBytes));
+  FUQI_RETURN_IF_ERROR(CheckText("sql", plan.sql, kMaxSqlBytes));
   if (limits.memory_bytes == 0 || limits.time_ms <= 0 || limits.threads <= 0) {
     return Err(ErrorCode::kInvalidArgument,
                "a permit's memory, time and threads must be more than zero");

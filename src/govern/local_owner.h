@@ -67,7 +67,8 @@ struct PermitEvidence {
   table::Limits limits;
   table::Plan plan;  // its description is the one above
 };
-// kCorrupt if the record is no permit's, or its plan does not have its hash.
+// kCorrupt: the record is no permit's, or its plan does not have its hash. kParse: its bytes do not
+// follow docs/formats/permit.md.
 Result<PermitEvidence> ReadPermitEvidence(const ledger::Record& record);
 
 }  // namespace fuqi::govern

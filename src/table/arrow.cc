@@ -321,6 +321,9 @@ Result<RowStream> RowStream::Open(std::unique_ptr<BatchSource> source,
   for (int64_t i = 0; i < arrow->n_children; ++i) {
     const ArrowSchema& child = *arrow->children[i];
     const std::string name = child.name != nullptr ? child.name : "";
+    if (!IsUtf8(name)) {
+      return Err(ErrorCode::kCorrupt, "the engine gave a column whose name is not UTF-8");
+    }
     FUQI_ASSIGN_OR_RETURN(ColumnReader reader, ReaderFor(child, name));
     if (declared) {
       const Type type = (*declared)[static_cast<size_t>(i)].type;
@@ -352,7 +355,8 @@ Result<std::optional<std::span<const Datum>>> RowStream::Next() {
     if (!value) {
       impl_->ended = true;
       impl_->batch = OwnedArray();
-      return Err(ErrorCode::kCorrupt, "the engine gave a value in column {} that is not one of {}",
+      return Err(ErrorCode::kOutOfRange,
+                 "the engine gave a value in column {} that is not one of {}",
                  impl_->schema[c].name, impl_->schema[c].type.ToString());
     }
     impl_->row[c] = *value;

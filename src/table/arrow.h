@@ -134,8 +134,9 @@ class RowStream {
 
   const Schema& schema() const;
   // The next row, nothing at the end. Its texts live until the next call; Row keeps them longer.
-  // kCorrupt: a batch that does not follow its schema, text that is not UTF-8, a value beyond its
-  // type; otherwise the engine's errors.
+  // kCorrupt: a batch that does not follow its schema. kOutOfRange: a value that is not one of its
+  // type, as text that is not UTF-8, or what DuckDB makes of '1.574e2' as DECIMAL(4,2). Otherwise
+  // the engine's errors.
   Result<std::optional<std::span<const Datum>>> Next();
   // All rows that are left.
   Result<std::vector<Row>> ReadAll();

@@ -31,6 +31,15 @@ std::string DoubleToText(double value) {
   return std::isnan(value) ? "nan" : text;
 }
 
+// A DECIMAL that has no digit before the point, DuckDB writes without one: -.05.
+std::string DecimalText(int128 value, Type type) {
+  std::string text = DecimalToText(value, type.scale);
+  if (type.width == type.scale) {
+    text.erase(text.find('0'), 1);
+  }
+  return text;
+}
+
 // "1 year 2 months -3 days 04:05:06.7", as DuckDB's IntervalToStringCast lays it out.
 std::string IntervalToText(const Interval& interval) {
   std::string text;
@@ -160,7 +169,7 @@ std::string ToText(const Datum& datum, Type type) {
     case TypeId::kBoolean:
       return datum.i != 0 ? "true" : "false";
     case TypeId::kDecimal:
-      return DecimalToText(datum.i, type.scale);
+      return DecimalText(datum.i, type);
     case TypeId::kDate:
       return DateToText(static_cast<int32_t>(datum.i));
     case TypeId::kTimestamp:

@@ -97,7 +97,7 @@ std::string ToText(const Datum& datum, Type type);
 // Reads a text as a value of the type, where DuckDB's cast gives that very value without changing
 // or dropping anything: no digits beyond the scale, no infinity or NaN, no time zone, a DATE only
 // as YYYY-MM-DD, a TIMESTAMP only as YYYY-MM-DD[ T]HH:MM:SS[.ffffff]; a BOOLEAN as true, false, t,
-// f, 1 or 0 in any letter case. Spaces around numbers, dates and booleans are passed over. VARCHAR
+// f, 1 or 0 in any letter case. Spaces around numbers and dates are passed over. VARCHAR
 // borrows the text, which must be UTF-8 without NUL. kTypeMismatch, kOutOfRange; kUnsupported for
 // INTERVAL.
 Result<Datum> ParseText(std::string_view text, Type type);

@@ -61,8 +61,8 @@ class Execution : public BatchSource {
       for (;;) {
         OwnedArray batch;
         if (stream->get_next(stream.get(), batch.get()) != 0) {
-          return Err(ErrorCode::kOutOfRange, "rows cannot be given to the SQL engine: {}",
-                     stream->get_last_error(stream.get()));
+          return Err(ErrorCode::kOutOfRange,
+                     "an INTERVAL beyond 292 years cannot be given to the SQL engine");
         }
         if (batch.empty()) {
           break;

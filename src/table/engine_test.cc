@@ -258,6 +258,11 @@ TEST_F(EngineTest, NamesAColumnOfAnUnsupportedType) {
   }
 }
 
+TEST_F(EngineTest, RefusesAValueBeyondItsType) {
+  // DuckDB 1.4.4 gives 157.40 here, which is no DECIMAL(4,2).
+  EXPECT_EQ(Code(Run("SELECT '1.574e2'::DECIMAL(4,2) AS d")), ErrorCode::kOutOfRange);
+}
+
 TEST_F(EngineTest, RunsInUtc) {
   EXPECT_EQ(Text(Run("SELECT CAST(TIMESTAMPTZ '2020-01-01 00:00:00+08' AS VARCHAR)")),
             "2019-12-31 16:00:00+00\n");

@@ -6,6 +6,8 @@
 #include <cmath>
 #include <vector>
 
+#include "base/decimal.h"
+
 namespace fuqi::table {
 namespace {
 
@@ -225,7 +227,9 @@ class JsonWriter : public Writer {
     if (datum.is_null()) {
       return "null";
     }
-    const std::string text = ToText(datum, type);
+    // JSON wants a digit before the point.
+    const std::string text =
+        type.id == TypeId::kDecimal ? DecimalToText(datum.i, type.scale) : ToText(datum, type);
     constexpr int kDoubleDigits = 15;
     const bool bare = type.id == TypeId::kBoolean ||
                       (type.is_integer() && type.id != TypeId::kHugeInt) ||

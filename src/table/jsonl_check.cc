@@ -53,7 +53,8 @@ class ObjectCheck : public nlohmann::json_sax<Json> {
   }
   bool boolean(bool) override {
     const Column* column = Current();
-    return column == nullptr || column->type.id == TypeId::kBoolean || Mismatch("true or false");
+    return column == nullptr || column->type.id == TypeId::kBoolean ||
+           Mismatch("true or false stands where a value of type {} is needed");
   }
   bool number_integer(number_integer_t value) override {
     return Number(std::to_string(value), /*through_double=*/false);
@@ -120,13 +121,12 @@ class ObjectCheck : public nlohmann::json_sax<Json> {
     error_ = std::move(error).At({.field = columns_[static_cast<size_t>(current_)].name});
     return false;
   }
-  bool Mismatch(std::string_view found) {
-    return Fail(Err(ErrorCode::kTypeMismatch, "{} stands where a value of type {} is needed", found,
-                    Current()->type.ToString()));
+  bool Mismatch(MessageTemplate text) {
+    return Fail(Err(ErrorCode::kTypeMismatch, text, Current()->type.ToString()));
   }
   bool Enter() {
     if (Current() != nullptr) {
-      return Mismatch("an object or array");
+      return Mismatch("an object or array stands where a value of type {} is needed");
     }
     ++depth_;
     return true;
@@ -142,7 +142,7 @@ class ObjectCheck : public nlohmann::json_sax<Json> {
       return true;
     }
     if (!column->type.is_exact_number() && column->type.id != TypeId::kDouble) {
-      return Mismatch("a number");
+      return Mismatch("a number stands where a value of type {} is needed");
     }
     const auto value = ParseText(raw, column->type);
     if (!value.has_value()) {

@@ -114,7 +114,7 @@ Result<Datum> ParseText(std::string_view text, Type type) {
                  ? Result<Datum>(Datum::Text(text))
                  : Err(ErrorCode::kTypeMismatch, "a text is not UTF-8, or holds a NUL byte");
     case TypeId::kBoolean:
-      return ParseBoolean(trimmed, type);
+      return ParseBoolean(text, type);
     case TypeId::kDouble:
       return ParseDouble(trimmed, type);
     case TypeId::kDate:
