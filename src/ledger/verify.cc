@@ -414,13 +414,14 @@ class Verifier {
       return whole ? end : std::min<uint64_t>(FindOwnCommit(at + 1), bytes_.size());
     }
     const uint64_t later = whole ? kNowhere : FindOwnCommit(at + kCommitHead, head->first_seq);
-    if (!whole && later == kNowhere && last_ && (end > bytes_.size() || head->first_seq >= seen_)) {
-      Tail(at, Say("the last commit, of {} records, is not whole", head->count));
-      return bytes_.size();
-    }
-    if (head->first_seq == next_ && chain_ && head->chain != *chain_) {
-      Problem(Kind::kSpliced, file_, at, head->first_seq,
-              Say("the commit does not continue the one before it"));
+    if (head->first_seq == next_) {
+      if (chain_ && head->chain != *chain_) {
+        Problem(Kind::kSpliced, file_, at, head->first_seq,
+                Say("the commit does not continue the one before it"));
+      } else if (!whole && later == kNowhere && last_ && (end > bytes_.size() || next_ >= seen_)) {
+        Tail(at, Say("the last commit, of {} records, is not whole", head->count));
+        return bytes_.size();
+      }
     }
     chain_ = head->crc;
     AddToRun(*head, at);
@@ -435,7 +436,7 @@ class Verifier {
   // At `at` stands no commit.
   uint64_t SkipDamage(uint64_t at) {
     const uint64_t later = FindOwnCommit(at + 1);
-    if (later == kNowhere && last_) {
+    if (last_ && FindOwnCommit(at + 1, next_) == kNowhere) {
       Tail(at, Say("the log ends in {} bytes that are no commit", bytes_.size() - at));
       return bytes_.size();
     }
@@ -456,13 +457,13 @@ class Verifier {
     }
   }
 
-  // Where at or after `from` a commit head of this log stands, of a commit behind record `behind`.
-  uint64_t FindOwnCommit(uint64_t from, std::optional<uint64_t> behind = std::nullopt) const {
+  // Where at or after `from` a commit head of this log stands, of records from `least_seq` on.
+  uint64_t FindOwnCommit(uint64_t from, uint64_t least_seq = 0) const {
     const std::string_view text = AsText(bytes_);
     for (size_t at = text.find(kCommitMagic, from); at != std::string_view::npos;
          at = text.find(kCommitMagic, at + 1)) {
       const std::optional<CommitHead> head = ReadCommitHead(ByteView(bytes_).subspan(at));
-      if (head && IsOwn(*head) && (!behind || head->first_seq > *behind)) {
+      if (head && IsOwn(*head) && head->first_seq >= least_seq) {
         return at;
       }
     }
@@ -490,6 +491,12 @@ class Verifier {
     bool reported = false;
     uint64_t tries = 0;
     const uint64_t end = head.first_seq + head.count;
+    if (end <= head.first_seq) {
+      Problem(Kind::kChanged, file_, at - kCommitHead, head.first_seq,
+              Say("the commit announces {} records from record {} on", head.count, head.first_seq));
+      whole_ = false;
+      return true;
+    }
     for (uint64_t seq = head.first_seq; seq < end; ++seq) {
       const ByteView rest = ByteView(bytes_).subspan(at, stop - at);
       if (!Delimited(rest)) {

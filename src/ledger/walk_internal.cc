@@ -95,13 +95,11 @@ class Walker {
       return Corrupt(path_, "the segment is named for record {} but begins with record {}",
                      first_seq, header.first_seq);
     }
-    if (end_.empty) {
-      return {};  // the first one walked: there is nothing that it must continue
-    }
-    if (header.id != end_.id) {
+    const bool unknown_before = end_.empty && first_seq > 0;  // the walk began here
+    if (!end_.empty && header.id != end_.id) {
       return Corrupt(path_, "the segment that begins with record {} is of another log", first_seq);
     }
-    if (header.chain != end_.chain) {
+    if (!unknown_before && header.chain != end_.chain) {
       return Corrupt(path_,
                      "the segment that begins with record {} does not continue the one before it",
                      first_seq);
