@@ -51,7 +51,7 @@ Result<void> CheckPath(const std::string& path) {
     return Err(ErrorCode::kNotFound, "the file cannot be found: {}", error.message())
         .At({.file = path});
   }
-  if (canonical != path) {
+  if (canonical.string() != path) {
     return Err(ErrorCode::kInvalidArgument,
                "a permit names files by their absolute path without links; this one is {}",
                canonical.string())

@@ -328,8 +328,31 @@ TEST_F(AdbcTest, RefusesAnAnswerThatComesTooLate) {
             ErrorCode::kDeadlineExceeded);
 }
 
+TEST(AdbcDriver, IsCancelledAtItsTime) {
+  ManualClock clock(0);
+  auto engine = Engine::Driver(clock, {FUQI_TEST_DRIVER, "", {{"any", "option"}}});
+  ASSERT_TRUE(engine.has_value()) << engine.error().ToString();
+  auto rows = (*engine)->Run(PermitForTest::Make("SELECT 1", {}, Limits{.time_ms = 100}));
+  ASSERT_TRUE(rows.has_value()) << rows.error().ToString();
+  const auto begin = std::chrono::steady_clock::now();
+  auto row = rows->Next();
+  ASSERT_FALSE(row.has_value());
+  EXPECT_EQ(row.error().code(), ErrorCode::kDeadlineExceeded);
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::milliseconds(1100));
+}
+
+TEST(AdbcDriver, MayBeOfTheFirstVersion) {
+  ManualClock clock(0);
+  auto engine = Engine::Driver(clock, {FUQI_TEST_DRIVER, "OldDriverInit", {}});
+  ASSERT_TRUE(engine.has_value()) << engine.error().ToString();
+  EXPECT_TRUE((*engine)->Run(PermitForTest::Make("SELECT 1")).has_value());
+}
+
 TEST(AdbcDriver, SaysWhatIsWrongWithADriver) {
   ManualClock clock(0);
+  auto empty = Engine::Driver(clock, {FUQI_TEST_DRIVER, "EmptyDriverInit", {}});
+  ASSERT_FALSE(empty.has_value());
+  EXPECT_EQ(empty.error().code(), ErrorCode::kUnsupported);
   auto missing = Engine::Driver(clock, {"/nowhere/libnone.so", "", {}});
   ASSERT_FALSE(missing.has_value());
   EXPECT_EQ(missing.error().code(), ErrorCode::kNotFound);
