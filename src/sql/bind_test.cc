@@ -3,20 +3,12 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
-#include "sql/constructs.h"
-#include "table/binder.h"
+#include "sql/fragments_for_test.h"
 
 namespace fuqi::sql {
 namespace {
 
 using table::TypeId;
-
-table::Binder& TheBinder() {
-  static const auto kBinder = table::Binder::Open();
-  return **kBinder;
-}
-
-constexpr int kTime = 4;
 
 const std::vector<Fragment>& Windows() {
   static const std::vector<Fragment> kWindows = {
@@ -33,11 +25,8 @@ const std::vector<Fragment>& Windows() {
 }
 
 Result<Level> Bind(std::vector<std::string> texts) {
-  std::vector<Fragment> items;
-  for (std::string& text : texts) {
-    items.push_back({"f" + std::to_string(items.size()), std::move(text), nullptr});
-  }
-  return BindLevel(TheBinder(), ExampleSchema(), kTime, items, Windows());
+  return BindLevel(TestBinder(), ExampleSchema(), kExampleTime, ItemsOf(std::move(texts)),
+                   Windows());
 }
 
 // The bound item as SQL, or the error: "code line:column message".
@@ -250,7 +239,7 @@ TEST(Bind, RefusesWindowsWhoseDefinitionIsNotWithinTheRules) {
   const auto bind = [](const std::string& definition) {
     const std::vector<Fragment> windows = {{"x", definition, nullptr}};
     const std::vector<Fragment> items = {{"f", "count(*) OVER x", nullptr}};
-    auto level = BindLevel(TheBinder(), ExampleSchema(), kTime, items, windows);
+    auto level = BindLevel(TestBinder(), ExampleSchema(), kExampleTime, items, windows);
     if (level) {
       return std::string("fine");
     }
@@ -355,12 +344,12 @@ TEST(Bind, TakesTypesFromDuckDbAlone) {
 
 TEST(Bind, RefusesAnItemNamedAsAColumnOrAnotherItem) {
   const std::vector<Fragment> items = {{"f", "n", nullptr}, {"F", "n + 1", nullptr}};
-  auto twice = BindLevel(TheBinder(), ExampleSchema(), kTime, items, {});
+  auto twice = BindLevel(TestBinder(), ExampleSchema(), kExampleTime, items, {});
   ASSERT_FALSE(twice);
   EXPECT_EQ(twice.error().code(), ErrorCode::kAlreadyExists);
   EXPECT_EQ(twice.error().where()->field, "F");
   const std::vector<Fragment> shadow = {{"Amount", "n", nullptr}};
-  auto shadowed = BindLevel(TheBinder(), ExampleSchema(), kTime, shadow, {});
+  auto shadowed = BindLevel(TestBinder(), ExampleSchema(), kExampleTime, shadow, {});
   ASSERT_FALSE(shadowed);
   EXPECT_EQ(shadowed.error().code(), ErrorCode::kAlreadyExists);
 }
@@ -370,13 +359,13 @@ TEST(Bind, PlacesErrorsInTheUsersFile) {
     return Where{.file = "pack.toml", .line = 40, .column = static_cast<int>(offset) + 7};
   };
   const std::vector<Fragment> items = {{"fan_in", "n + nope", place}};
-  auto level = BindLevel(TheBinder(), ExampleSchema(), kTime, items, {});
+  auto level = BindLevel(TestBinder(), ExampleSchema(), kExampleTime, items, {});
   ASSERT_FALSE(level);
   EXPECT_EQ(*level.error().where(), (Where{"pack.toml", 40, 11, "fan_in"}));
 }
 
 TEST(Bind, NeedsATimestampAsTime) {
-  auto level = BindLevel(TheBinder(), ExampleSchema(), 5, {}, {});
+  auto level = BindLevel(TestBinder(), ExampleSchema(), 5, {}, {});
   ASSERT_FALSE(level);
   EXPECT_EQ(level.error().code(), ErrorCode::kTypeMismatch);
 }

@@ -500,11 +500,11 @@ std::string SqlDoc(Language language) {
       "nothing else: what is not listed is refused by name and position. *Exact*: equal to the bit "
       "in "
       "every executor. *Tolerant*: DOUBLE within the stated bound.\n\n",
-      "# 片段的 SQL\n\n"
+      "# 表达式的 SQL\n\n"
       "本文由 `sql_doc` 从 `src/sql/constructs.cc` 生成，并有测试保证二者一致。\n\n"
-      "一个特征或一条规则是一个 DuckDB 方言的标量表达式，由两个执行器运行：批式的 "
+      "特征与规则都是 DuckDB 方言的标量表达式，由两个执行器运行：批式的 "
       "DuckDB，以及逐事件"
-      "运行的流式内核。二者恰好都支持此处列出的全部构件；未列出者一律按名称与位置拒绝。*逐位一致*"
+      "运行的流式内核。此处列出的构造二者全部支持；未列出者一律按名称与位置拒绝。*逐位一致*"
       "：各执行"
       "器结果逐位相同；*容差内一致*：DOUBLE 在所述界限内一致。\n\n");
   doc += words(

@@ -302,7 +302,7 @@ Result<ParsedWindow> ParseWindow(table::Binder& binder, const Fragment& fragment
       (text.length.empty() ? start == "UNBOUNDED_PRECEDING" : start == "EXPR_PRECEDING_RANGE") &&
       (end == "CURRENT_ROW_RANGE" || end == "CURRENT_ROW_ROWS");
   if (!as_read) {
-    return fragment.At(-1, internal::UnknownShape("the window"));
+    return fragment.At(-1, internal::UnknownShape("a window of another shape"));
   }
   ParsedWindow window;
   Walker walker(statement, window.expression);

@@ -193,12 +193,12 @@ class Reader {
   Result<BoundItem> Read(const Json& plans) {
     const Json::array_t& list = ItemsOf(plans, "plans");
     if (list.size() != 1 || TextOf(list[0], "type") != "LOGICAL_PROJECTION") {
-      return Unknown(-1, "this plan");
+      return Unknown(-1, "a plan of another shape");
     }
     const Json::array_t& outputs = ItemsOf(list[0], "expressions");
     const Json* below = OnlyChild(list[0]);
     if (outputs.size() != context_.input.size() + 1 || below == nullptr) {
-      return Unknown(-1, "this plan");
+      return Unknown(-1, "a plan of another shape");
     }
     if (TextOf(*below, "type") == "LOGICAL_WINDOW") {
       for (const Json& window : ItemsOf(*below, "expressions")) {
@@ -207,7 +207,7 @@ class Reader {
       below = OnlyChild(*below);
     }
     if (below == nullptr || !IsEvents(*below)) {
-      return Unknown(-1, "this plan");
+      return Unknown(-1, "a plan of another shape");
     }
     windows_readable_ = true;
     BoundItem item;
@@ -360,14 +360,14 @@ class Reader {
       for (const char* key : {"when_expr", "then_expr"}) {
         const Json* part = Member(check, key);
         if (part == nullptr) {
-          return Unknown(offset, "this CASE");
+          return Unknown(offset, "an incomplete CASE");
         }
         FUQI_RETURN_IF_ERROR(ReadChild(*part, offset, expr));
       }
     }
     const Json* otherwise = Member(node, "else_expr");
     if (otherwise == nullptr || expr.children.empty()) {
-      return Unknown(offset, "this CASE");
+      return Unknown(offset, "an incomplete CASE");
     }
     FUQI_RETURN_IF_ERROR(ReadChild(*otherwise, offset, expr));
     return expr;
@@ -385,7 +385,7 @@ class Reader {
     }
     if (!windows_readable_ || index < inputs ||
         index - inputs >= static_cast<int64_t>(windows_.size())) {
-      return Unknown(offset, "this reference");
+      return Unknown(offset, "a dangling reference");
     }
     expr.kind = Kind::kWindow;
     expr.column = static_cast<int>(index - inputs);
@@ -408,7 +408,7 @@ class Reader {
   Result<Expr> ReadCast(const Json& node, Position offset) {
     const Json* child = Member(node, "child");
     if (child == nullptr) {
-      return Unknown(offset, "this CAST");
+      return Unknown(offset, "an incomplete CAST");
     }
     Expr cast;
     cast.kind = Kind::kCast;
@@ -449,7 +449,7 @@ class Reader {
     }
     FUQI_ASSIGN_OR_RETURN(Expr value, ReadConstant((*values)[0]));
     if (!(value.type == expr.type)) {
-      return Unknown(expr.position, "this constant");
+      return Unknown(expr.position, "a constant of another type");
     }
     value.position = expr.position;
     expr = std::move(value);
@@ -493,7 +493,7 @@ class Reader {
   Result<void> ReadWindow(const Json& node) {
     const Position offset = OffsetOf(node);
     if (TextOf(node, "expression_class") != "BOUND_WINDOW") {
-      return Unknown(offset, "this window");
+      return Unknown(offset, "a window of another shape");
     }
     Window window;
     window.position = offset;
@@ -537,7 +537,7 @@ class Reader {
     if (order == nullptr || TextOf(*order, "expression_class") != "BOUND_REF" ||
         NumberOf(*order, "index", -1) != context_.time ||
         TextOf(orders[0], "type") != "ASCENDING" || TextOf(node, "exclude_clause") != "NO_OTHER") {
-      return Unknown(window.position, "this order of a window");
+      return Unknown(window.position, "an ORDER BY of another shape");
     }
     const std::string end = TextOf(node, "end");
     if (end != "CURRENT_ROW_RANGE" && end != "CURRENT_ROW_ROWS") {
@@ -655,7 +655,7 @@ Result<Expr> ReadConstant(const Json& node) {
     datum = ReadValue(Member(*value, "value"), expr.type);
   }
   if (!datum) {
-    return UnknownShape("this constant");
+    return UnknownShape("a constant of another type");
   }
   expr.constant.Append(*datum);
   return expr;

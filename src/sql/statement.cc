@@ -72,7 +72,8 @@ Result<Json> ParseJson(std::string_view text) {
 }
 
 Error UnknownShape(std::string_view what) {
-  return Err(ErrorCode::kUnsupported, "{} is not supported", what);
+  return Err(ErrorCode::kUnsupported,
+             "the SQL engine's tree holds {}, which this version of Fuqi does not know", what);
 }
 
 }  // namespace fuqi::sql::internal
