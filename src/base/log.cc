@@ -191,17 +191,17 @@ Result<LogFormat> ParseLogFormat(std::string_view name) {
 
 void ConfigureLog(LogSettings settings) { TheLogger().Configure(std::move(settings)); }
 
-void LogDebug(std::string_view module, std::string_view message, LogFields fields) {
-  TheLogger().Write(LogLevel::kDebug, module, message, fields);
+void LogDebug(std::string_view module, LogMessage message, LogFields fields) {
+  TheLogger().Write(LogLevel::kDebug, module, message.text, fields);
 }
-void LogInfo(std::string_view module, std::string_view message, LogFields fields) {
-  TheLogger().Write(LogLevel::kInfo, module, message, fields);
+void LogInfo(std::string_view module, LogMessage message, LogFields fields) {
+  TheLogger().Write(LogLevel::kInfo, module, message.text, fields);
 }
-void LogWarn(std::string_view module, std::string_view message, LogFields fields) {
-  TheLogger().Write(LogLevel::kWarn, module, message, fields);
+void LogWarn(std::string_view module, LogMessage message, LogFields fields) {
+  TheLogger().Write(LogLevel::kWarn, module, message.text, fields);
 }
-void LogError(std::string_view module, std::string_view message, LogFields fields) {
-  TheLogger().Write(LogLevel::kError, module, message, fields);
+void LogError(std::string_view module, LogMessage message, LogFields fields) {
+  TheLogger().Write(LogLevel::kError, module, message.text, fields);
 }
 
 }  // namespace fuqi

@@ -3,7 +3,7 @@
 // The operator's log: one line on stderr for each event, as text or JSON. It is not the evidence
 // (that is ledger/log.h), and nothing may depend on it.
 //
-// SECURITY: a line holds the message, a literal, and the fields that the caller lists one by one.
+// SECURITY: a line holds a literal and the fields that the caller lists one by one.
 // There is no way to log a whole object, so that a key or a customer's data gets in only by being
 // named. Bytes that could forge a line (control characters) are escaped.
 //
@@ -16,6 +16,7 @@
 
 #include <cmath>
 #include <concepts>
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <initializer_list>
@@ -49,6 +50,15 @@ struct LogField {
 };
 using LogFields = std::initializer_list<LogField>;
 
+// A literal: nothing that a program puts together at run time is a message.
+struct LogMessage {
+  template <size_t N>
+  // NOLINTNEXTLINE(google-explicit-constructor): a literal should read as a literal.
+  consteval LogMessage(const char (&literal)[N]) : text(literal, N - 1) {}
+
+  std::string_view text;
+};
+
 struct LogSettings {
   LogLevel level = LogLevel::kInfo;  // lines below it are dropped
   LogFormat format = LogFormat::kText;
@@ -57,9 +67,9 @@ struct LogSettings {
 };
 void ConfigureLog(LogSettings settings);
 
-void LogDebug(std::string_view module, std::string_view message, LogFields fields = {});
-void LogInfo(std::string_view module, std::string_view message, LogFields fields = {});
-void LogWarn(std::string_view module, std::string_view message, LogFields fields = {});
-void LogError(std::string_view module, std::string_view message, LogFields fields = {});
+void LogDebug(std::string_view module, LogMessage message, LogFields fields = {});
+void LogInfo(std::string_view module, LogMessage message, LogFields fields = {});
+void LogWarn(std::string_view module, LogMessage message, LogFields fields = {});
+void LogError(std::string_view module, LogMessage message, LogFields fields = {});
 
 }  // namespace fuqi

@@ -6,9 +6,9 @@
 // Each file has its durable content and the writes since its last sync; each directory its durable
 // entries and the operations since its last sync. Calls see the newest state, as a page cache shows
 // it. Crash() leaves one of the states that power loss could have left: of the unsynced operations
-// of every file and directory any subset, each write whole, absent, or torn at sector borders (a
-// prefix, or any of its 512-byte sectors), and later ones possibly kept where earlier ones are
-// lost. The same seed and calls give the same outcome.
+// of every file and directory any subset, each write whole, absent, torn at sector borders (a
+// prefix, or any of its 512-byte sectors) or as the file's new size only, and later ones possibly
+// kept where earlier ones are lost. The same seed and calls give the same outcome.
 //
 // Threads: any; one mutex.
 
@@ -56,8 +56,8 @@ class SimulatedDisk final : public Disk {
   // kOutOfRange.
   Result<void> FlipByte(const std::string& path, uint64_t offset, uint8_t mask = 0x01);
 
-  uint64_t syncs()
-      const;  // calls of Sync and SyncDir so far: the crash points that a test walks through
+  // Calls of Sync and SyncDir so far: the crash points that a test walks through.
+  uint64_t syncs() const;
   uint64_t writes() const;
 
  private:

@@ -70,11 +70,11 @@ class TomlNode {
   struct Entry;
   Result<std::vector<Entry>> Entries() const;
 
-  // kConfig for the first key, in file order, of this table or of a table or array beneath it that
-  // nobody asked for; suggests the nearest known key of the same table.
+  // kConfig for a key, of this value or of one within it, that nobody asked for; suggests the
+  // nearest known key of the same table.
   Result<void> CheckNoUnknownKeys() const;
 
-  // For a reader's own findings: Fail(kConfig, "…") is placed at this value.
+  // For a reader's own findings: Fail("…") is a kConfig placed at this value.
   template <class... Args>
   Error Fail(MessageTemplate message, const Args&... args) const {
     return Err(ErrorCode::kConfig, message, args...).At(where());
