@@ -2,6 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
+#include <filesystem>
+#include <thread>
+
 #include "ledger/proof.h"
 #include "ledger/test_records.h"
 
@@ -313,6 +317,40 @@ TEST(Merkle, IsDeadAfterAFailedWriteAndWholeAfterOpening) {
   EXPECT_EQ(sample.tree->Root(5).value(), NaiveRoot(sample.First(5)));
   sample.Open();
   EXPECT_EQ(sample.tree->CurrentHead()->root, NaiveRoot(sample.leaves));
+}
+
+TEST(MerkleThreads, ProofsAreGivenWhileLeavesAreAdded) {
+  const std::string dir = testing::TempDir() + "/fuqi_merkle_threads";
+  std::filesystem::remove_all(dir);
+  LogOptions options;
+  options.sync = false;
+  const auto log = Log::Open(SystemDisk(), dir + "/log", options).value();
+  const auto tree = Tree::Open(SystemDisk(), dir, *log, kOrigin).value();
+  std::atomic<bool> done = false;
+  std::thread reader([&] {
+    SeededRandom random(1);
+    while (!done) {
+      const Head head = tree->CurrentHead().value();
+      if (head.size > 0) {
+        const uint64_t index = random.Below(head.size);
+        const auto path = tree->Inclusion(index, head.size);
+        ASSERT_TRUE(path) << path.error().ToString();
+        const Digest leaf = LeafHash(TestRecord{.bucket = index}.Encoded());
+        ASSERT_TRUE(VerifyInclusion(index, head.size, leaf, *path, head.root));
+        ASSERT_TRUE(tree->Consistency(index, tree->size()));
+      }
+    }
+  });
+  while (tree->size() < 66'000) {
+    std::vector<TestRecord> records(300);
+    for (size_t i = 0; i < records.size(); ++i) {
+      records[i].bucket = tree->size() + i;
+    }
+    ASSERT_TRUE(tree->Append(MakeBatch(tree->size(), records)));
+  }
+  done = true;
+  reader.join();
+  std::filesystem::remove_all(dir);
 }
 
 }  // namespace

@@ -252,8 +252,9 @@ class Verifier {
       report_.root = stack_.Root();
     }
     for (std::vector<Finding>* findings : {&report_.problems, &report_.notes}) {
-      std::stable_sort(findings->begin(), findings->end(), [](const Finding& a, const Finding& b) {
-        return std::tie(a.file, a.offset) < std::tie(b.file, b.offset);
+      std::sort(findings->begin(), findings->end(), [](const Finding& a, const Finding& b) {
+        return std::tie(a.file, a.offset, a.seq, a.kind) <
+               std::tie(b.file, b.offset, b.seq, b.kind);
       });
     }
     return std::move(report_);

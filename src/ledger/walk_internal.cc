@@ -49,7 +49,7 @@ class Walker {
     FUQI_ASSIGN_OR_RETURN(FileWindow window, FileWindow::Open(disk_, path_, kReadAhead));
     // What is written from here on is not looked at: a commit within this size was whole before any
     // later one within it was begun, even while a node writes.
-    FUQI_ASSIGN_OR_RETURN(size_, window.Size());
+    size_ = window.size();
     FUQI_ASSIGN_OR_RETURN(const ByteView head, window.View(0, kSegmentHeaderBytes));
     uint32_t crc = 0;
     FUQI_ASSIGN_OR_RETURN(const std::optional<SegmentHeader> header,
@@ -226,23 +226,22 @@ class Walker {
 
 Result<FileWindow> FileWindow::Open(Disk& disk, const std::string& path, size_t read_ahead) {
   FUQI_ASSIGN_OR_RETURN(std::unique_ptr<File> file, disk.Open(path, OpenMode::kRead));
-  return FileWindow(std::move(file), read_ahead);
+  FUQI_ASSIGN_OR_RETURN(const uint64_t size, file->Size());
+  return FileWindow(std::move(file), size, read_ahead);
 }
 
-Result<ByteView> FileWindow::View(uint64_t offset, size_t size) {
+Result<ByteView> FileWindow::View(uint64_t offset, uint64_t size) {
+  const uint64_t left = size_ - std::min(offset, size_);
+  size = std::min(size, left);  // it may be a length that was read, and damaged
   if (offset < start_ || offset + size > start_ + buffer_.size()) {
-    if (size > read_ahead_) {  // a length that was read: it may be damaged
-      FUQI_ASSIGN_OR_RETURN(const uint64_t file_size, file_->Size());
-      size = std::min(size, file_size - std::min(offset, file_size));
-    }
-    buffer_.resize(std::max(size, read_ahead_));
+    buffer_.resize(std::min(std::max<uint64_t>(size, read_ahead_), left));
     start_ = offset;
     Result<size_t> read = file_->Read(offset, buffer_);
     buffer_.resize(read.value_or(0));
     FUQI_RETURN_IF_ERROR(read);
+    size = std::min<uint64_t>(size, buffer_.size());
   }
-  const ByteView buffer = ByteView(buffer_).subspan(offset - start_);
-  return buffer.first(std::min(size, buffer.size()));
+  return size == 0 ? ByteView() : ByteView(buffer_).subspan(offset - start_, size);
 }
 
 Result<WalkEnd> WalkCommits(Disk& disk, const std::string& dir, uint64_t from_seq,

@@ -9,18 +9,19 @@
 
 namespace fuqi::ledger::internal {
 
-// A file seen through a buffer that reads ahead.
+// A file, as long as it was when it was opened, seen through a buffer that reads ahead.
 class FileWindow {
  public:
   static Result<FileWindow> Open(Disk& disk, const std::string& path, size_t read_ahead);
-  // The bytes [offset, offset + size), fewer at the end of the file; valid until the next call.
-  Result<ByteView> View(uint64_t offset, size_t size);
-  Result<uint64_t> Size() const { return file_->Size(); }
+  // The bytes [offset, offset + size), fewer at the end; valid until the next call.
+  Result<ByteView> View(uint64_t offset, uint64_t size);
+  uint64_t size() const { return size_; }
 
  private:
-  FileWindow(std::unique_ptr<File> file, size_t read_ahead)
-      : file_(std::move(file)), read_ahead_(read_ahead) {}
+  FileWindow(std::unique_ptr<File> file, uint64_t size, size_t read_ahead)
+      : file_(std::move(file)), size_(size), read_ahead_(read_ahead) {}
   std::unique_ptr<File> file_;
+  uint64_t size_;
   size_t read_ahead_;
   uint64_t start_ = 0;
   Bytes buffer_;
