@@ -147,7 +147,7 @@ std::string ToOpenLineage(std::span<const ColumnLineage> lineage, std::string_vi
     fields[column.output] = {{"inputFields", std::move(inputs)}};
   }
   const nlohmann::ordered_json facet = {
-      {"_producer", "fuqi"},
+      {"_producer", "urn:fuqi:sql"},
       {"_schemaURL",
        "https://openlineage.io/spec/facets/1-2-0/ColumnLineageDatasetFacet.json#/$defs/"
        "ColumnLineageDatasetFacet"},

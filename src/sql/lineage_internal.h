@@ -2,9 +2,12 @@
 
 // Sets of influences, as lineage gathers them. Not for others.
 
+#include <optional>
 #include <set>
+#include <vector>
 
 #include "sql/lineage.h"
+#include "sql/statement_internal.h"
 
 namespace fuqi::sql::internal {
 
@@ -24,5 +27,9 @@ inline void Add(Inputs& to, const Inputs& from, Influence how) {
     to.insert({input.table, input.column, Through(how, input.influence)});
   }
 }
+
+// What each output of DuckDB's unoptimised plan depends on; nothing where a part of the plan is not
+// understood.
+std::optional<std::vector<Inputs>> TracePlan(const Json& plan);
 
 }  // namespace fuqi::sql::internal

@@ -3,8 +3,8 @@
 #include <cmath>
 #include <optional>
 
-#include "base/utf8.h"
 #include "sql/constructs.h"
+#include "sql/functions.h"
 #include "sql/plan_internal.h"
 #include "table/binder.h"
 
@@ -97,7 +97,10 @@ std::optional<Datum> ReadValue(const Json* value, Type type) {
     }
     default: {
       const std::optional<int128> integer = ReadInteger(value);
-      return integer ? std::optional(Datum::Int(*integer)) : std::nullopt;
+      const Bounds bounds = BoundsOf(type);
+      return integer && *integer >= bounds.low && *integer <= bounds.high
+                 ? std::optional(Datum::Int(*integer))
+                 : std::nullopt;
     }
   }
 }

@@ -384,6 +384,17 @@ class PlanTracer {
 
 }  // namespace
 
+std::optional<std::vector<Inputs>> internal::TracePlan(const Json& plan) {
+  std::optional<Relation> relation = PlanTracer().Trace(plan);
+  if (!relation) {
+    return std::nullopt;
+  }
+  for (Inputs& column : relation->columns) {
+    Add(column, relation->rows, Influence::kIdentity);
+  }
+  return std::move(relation->columns);
+}
+
 Result<std::vector<ColumnLineage>> LineageOfSelect(table::Binder& binder,
                                                    const table::Schema& schema,
                                                    std::string_view table_name,
@@ -394,11 +405,11 @@ Result<std::vector<ColumnLineage>> LineageOfSelect(table::Binder& binder,
                         binder.BoundPlan(schema, table_name, sql, error_at));
   FUQI_ASSIGN_OR_RETURN(const Json json, internal::ParseJson(plan));
   const Json::array_t& plans = ItemsOf(json, "plans");
-  std::optional<Relation> relation;
+  std::optional<std::vector<Inputs>> traced;
   if (plans.size() == 1) {
-    relation = PlanTracer().Trace(plans[0]);
+    traced = internal::TracePlan(plans[0]);
   }
-  const bool resolved = relation && relation->columns.size() == outputs.size();
+  const bool resolved = traced && traced->size() == outputs.size();
 
   Inputs everything;
   for (const table::Column& column : schema) {
@@ -406,10 +417,7 @@ Result<std::vector<ColumnLineage>> LineageOfSelect(table::Binder& binder,
   }
   std::vector<ColumnLineage> lineage;
   for (size_t i = 0; i < outputs.size(); ++i) {
-    Inputs inputs = resolved ? std::move(relation->columns[i]) : everything;
-    if (resolved) {
-      Add(inputs, relation->rows, Influence::kIdentity);
-    }
+    const Inputs& inputs = resolved ? (*traced)[i] : everything;
     lineage.push_back({outputs[i].name, {inputs.begin(), inputs.end()}, {}, resolved});
   }
   return lineage;

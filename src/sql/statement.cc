@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "sql/statement_internal.h"
 
 namespace fuqi::sql::internal {
@@ -13,8 +15,10 @@ Statement& Statement::operator<<(const Fragment& fragment) {
 Statement::Place Statement::Find(Position offset) const {
   for (const Piece& piece : pieces_) {
     const Position position = offset - static_cast<Position>(piece.begin);
-    if (position >= 0 && position <= static_cast<Position>(piece.fragment->text.size())) {
-      return {piece.fragment, position};
+    const auto size = static_cast<Position>(piece.fragment->text.size());
+    // What the parser finds wrong at our parenthesis is missing at the fragment's end.
+    if (position >= 0 && position <= size + 1) {
+      return {piece.fragment, std::min(position, size)};
     }
   }
   return {whole_, -1};
