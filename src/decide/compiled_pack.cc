@@ -212,11 +212,12 @@ Result<void> PackCompiler::Place(size_t feature, std::vector<size_t>& path) {
   }
   // A chain of dependencies becomes a chain of levels: bounded, so that neither the stack here nor
   // the batch statement grows without end.
-  constexpr size_t kLevelsMax = 50;
+  constexpr int kLevelsMax = 50;
+  const Error too_deep = Err(ErrorCode::kUnsupported,
+                             "features read each other over more than {} levels", kLevelsMax)
+                             .At(pack_.features[feature].sql.where);
   if (path.size() >= kLevelsMax) {
-    return Err(ErrorCode::kUnsupported, "features read each other over more than {} levels",
-               kLevelsMax)
-        .At(pack_.features[feature].sql.where);
+    return too_deep;
   }
   path.push_back(feature);
   int level = 0;
@@ -225,6 +226,9 @@ Result<void> PackCompiler::Place(size_t feature, std::vector<size_t>& path) {
     level = std::max(level, levels_[other] + 1);
   }
   path.pop_back();
+  if (level >= kLevelsMax) {
+    return too_deep;
+  }
   levels_[feature] = level;
   return {};
 }

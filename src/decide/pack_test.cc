@@ -99,6 +99,8 @@ struct BadPack {
   std::string at;       // the line in the file that the error must point to holds this
 };
 
+void PrintTo(const BadPack& bad, std::ostream* out) { *out << bad.name; }
+
 class BadPacks : public testing::TestWithParam<BadPack> {};
 
 TEST_P(BadPacks, AreRefusedWithTheirPlace) {
@@ -124,7 +126,7 @@ INSTANTIATE_TEST_SUITE_P(
     Pack, BadPacks,
     testing::Values(
         BadPack{"malformed", "kind = \"event\"", "kind = event\"", "", "kind"},
-        BadPack{"unknown_key", "lateness =", "latenes =", "did you mean 'lateness'", "latenes"},
+        BadPack{"unknown_key", "lateness =", "latenes =", "did you mean \"lateness\"", "latenes"},
         BadPack{"unknown_section", "[window]", "[windows]", "windows", "[windows]"},
         BadPack{"bad_name", "name = \"small\"", "name = \"Small!\"", "is no name", "Small!"},
         BadPack{"long_name", "count_1d = {", std::string(64, 'a') + " = {", "is no name", "aaaa"},

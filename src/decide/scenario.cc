@@ -11,7 +11,6 @@
 #include "base/nearest.h"
 #include "base/time.h"
 #include "decide/core.h"
-#include "sql/functions.h"
 
 namespace fuqi::decide {
 namespace {
@@ -27,6 +26,13 @@ Result<Datum> ReadValue(const TomlNode& node, const table::Type& type, uint64_t 
                         std::string& text) {
   const bool is_integer_node = node.kind() == TomlNode::Kind::kInteger;
   if (type.id == TypeId::kBoolean) {
+    if (node.is_string()) {
+      FUQI_ASSIGN_OR_RETURN(text, node.As<std::string>());
+      if (text != "true" && text != "false") {
+        return node.Fail("'{}' is no value of type {}", text, type.ToString());
+      }
+      return Datum::Bool(text == "true");
+    }
     FUQI_ASSIGN_OR_RETURN(bool value, node.As<bool>());
     return Datum::Bool(value);
   }
@@ -373,7 +379,8 @@ double ToDouble(const Datum& value, const table::Type& type) {
   if (value.kind == Datum::Kind::kDouble) {
     return value.d;
   }
-  return sql::DecimalToDouble(value.i, type.id == TypeId::kDecimal ? type.scale : 0);
+  return static_cast<double>(value.i) /
+         static_cast<double>(kPowersOfTen[type.id == TypeId::kDecimal ? type.scale : 0]);
 }
 
 // Whether the comparison is all that keeps the rule from hitting, and only just.
