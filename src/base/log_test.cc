@@ -84,6 +84,7 @@ TEST_F(Log, AValueCannotForgeALineOrAField) {
 TEST_F(Log, LinesOfManyThreadsStayWhole) {
   Configure(LogLevel::kInfo, LogFormat::kText);
   std::vector<std::thread> threads;
+  threads.reserve(4);
   for (int t = 0; t < 4; ++t) {
     threads.emplace_back([] {
       for (int i = 0; i < 250; ++i) {
