@@ -6,10 +6,10 @@
 
 #include "base/log.h"
 #include "base/utf8.h"
-#include "ledger/proof.h"
 #include "node/decision_json.h"
 #include "node/event_json.h"
 #include "node/json_text.h"
+#include "node/prove.h"
 #include "node/version.h"
 
 namespace fuqi::node {
@@ -94,20 +94,6 @@ Result<decide::Event> ValidEvent(const ServedPack& served, Result<table::Row> ro
   decide::Event event{std::move(columns), received_us};
   FUQI_RETURN_IF_ERROR(served.runner->partition().core().Validate(event));
   return event;
-}
-
-// The proof that a committed record is in the log's tree as it is now.
-Result<ledger::RecordProof> ProveRecord(const decide::Partition& partition, uint64_t seq) {
-  FUQI_ASSIGN_OR_RETURN(ledger::Head head, partition.tree().CurrentHead());
-  FUQI_ASSIGN_OR_RETURN(ledger::OwnedRecord record, partition.log().Read(seq));
-  ledger::RecordProof proof;
-  proof.origin = head.origin;
-  proof.index = seq;
-  proof.size = head.size;
-  proof.root = head.root;
-  ledger::EncodeRecord(*record, proof.record);
-  FUQI_ASSIGN_OR_RETURN(proof.path, partition.tree().Inclusion(seq, head.size));
-  return proof;
 }
 
 const table::Datum& KeyOf(const decide::CompiledPack& pack, const decide::Event& event) {
@@ -449,8 +435,9 @@ HttpResponse Api::GetProof(std::string_view decision_id, Language language) cons
                ? ProblemResponse({.type = ProblemType::kNoSuchDecision}, language)
                : Refusal(found.error(), language);
   }
+  const decide::Partition& partition = found->served->runner->partition();
   Result<ledger::RecordProof> proof =
-      ProveRecord(found->served->runner->partition(), found->decision.seq());
+      ProveRecord(partition.log(), partition.tree(), found->decision.seq());
   return proof ? Json(ledger::ToJson(*proof)) : Refusal(proof.error(), language);
 }
 

@@ -7,7 +7,7 @@
 
 #include "base/log.h"
 #include "base/messages.h"
-#include "node/json_text.h"
+#include "node/print.h"
 #include "node/version.h"
 
 namespace fuqi::node {
@@ -50,26 +50,6 @@ std::string DefaultHome() {
   return home.empty() ? Environment("HOME") + "/.fuqi" : home;
 }
 
-std::string ErrorJson(const Error& error, Language language) {
-  std::string json = fmt::format(R"({{"error":{{"code":"{}","message":{})",
-                                 ErrorCodeName(error.code()), JsonString(error.message(language)));
-  if (const auto& where = error.where()) {
-    if (!where->file.empty()) {
-      json += ",\"file\":" + JsonString(where->file);
-    }
-    if (where->line > 0) {
-      json += fmt::format(",\"line\":{}", where->line);
-    }
-    if (where->column > 0) {
-      json += fmt::format(",\"column\":{}", where->column);
-    }
-    if (!where->field.empty()) {
-      json += ",\"field\":" + JsonString(where->field);
-    }
-  }
-  return json + "}}";
-}
-
 }  // namespace
 
 Cli::Cli(Context& context) : context_(context) {
@@ -79,13 +59,11 @@ Cli::Cli(Context& context) : context_(context) {
   auto formatter = app_.get_formatter();
   formatter->column_width(34);
   formatter->label("Usage", Text("Usage"));
-  formatter->label("Options", Text("Options"));
-  formatter->label("OPTIONS", Text("[options]"));
-  formatter->label("Positionals", Text("Arguments"));
-  formatter->label("Subcommands", Text("Commands"));
+  formatter->label("OPTIONS", Text("options"));
   formatter->label("SUBCOMMAND", Text("command"));
   formatter->label("SUBCOMMANDS", Text("commands"));
   formatter->label("REQUIRED", Text("(required)"));
+  app_.option_defaults()->group(Text("Options"));
   app_.set_help_flag("-h,--help", Text("Print this help and end"));
   app_.require_subcommand(1);
   app_.fallthrough();
@@ -104,6 +82,7 @@ std::string Cli::Text(MessageTemplate text) const {
 
 CLI::App* Cli::Group(const std::string& name, const std::string& help) {
   CLI::App* group = app_.add_subcommand(name, help);
+  group->group(Text("Commands"));
   group->require_subcommand(1);
   group->fallthrough();
   return group;
@@ -112,6 +91,7 @@ CLI::App* Cli::Group(const std::string& name, const std::string& help) {
 CLI::App* Cli::Command(CLI::App* parent, const std::string& name, const std::string& help,
                        CommandRun run) {
   CLI::App* command = parent->add_subcommand(name, help);
+  command->group(Text("Commands"));
   command->fallthrough();
   command->callback([this, run = std::move(run)] { chosen_ = run; });
   return command;
@@ -119,7 +99,7 @@ CLI::App* Cli::Command(CLI::App* parent, const std::string& name, const std::str
 
 int Cli::Fail(const Error& error) {
   if (context_.json) {
-    context_.err << ErrorJson(error, context_.language) << '\n';
+    context_.err << OrderedJson{{"error", ErrorJson(error, context_.language)}}.dump() << '\n';
   } else {
     context_.err << "fuqi: " << error.ToString(context_.language) << '\n';
   }
@@ -180,6 +160,13 @@ int Cli::Run(std::vector<std::string> arguments) {
   return *code;
 }
 
+void AddSourceOptions(Cli& cli, CLI::App& command, std::string& source, std::string& input) {
+  command.add_option("--source", source, cli.Text("Name of the pack's source that maps the file"))
+      ->required()
+      ->type_name("NAME");
+  command.add_option("--input", input, cli.Text("The raw file"))->required()->type_name("FILE");
+}
+
 int RunCli(const std::vector<std::string>& arguments, Context& context) {
   context.language = ChooseLanguage(arguments);
   context.home = DefaultHome();
@@ -187,8 +174,10 @@ int RunCli(const std::vector<std::string>& arguments, Context& context) {
   AddSqlCommands(cli);
   AddPackCommands(cli);
   AddReplayCommands(cli);
+  AddDecideCommands(cli);
   AddEvidenceCommands(cli);
   AddServeCommands(cli);
+  AddGenerateCommands(cli);
   cli.Command(cli.root(), "version", cli.Text("Print the version"), [](Context& c) -> Result<int> {
     c.out << (c.json ? fmt::format(R"({{"version":"{}"}})", Version())
                      : fmt::format("fuqi {}", Version()))
@@ -201,9 +190,10 @@ int RunCli(const std::vector<std::string>& arguments, Context& context) {
 Progress::Progress(Context& context, std::string_view what)
     : context_(context), what_(what), begin_(steady_clock::now()), next_(begin_ + seconds(2)) {}
 
-Progress::~Progress() {
+void Progress::Finish() {
   if (drawn_) {
     context_.err << "\r\033[K" << std::flush;
+    drawn_ = false;
   }
 }
 

@@ -60,9 +60,14 @@ class Cli {
 // The groups.
 void AddSqlCommands(Cli& cli);       // sql
 void AddPackCommands(Cli& cli);      // pack check, pack test, pack diff
-void AddReplayCommands(Cli& cli);    // replay, decide
+void AddReplayCommands(Cli& cli);    // replay
+void AddDecideCommands(Cli& cli);    // decide
 void AddEvidenceCommands(Cli& cli);  // explain, reperform, log head, log proof
 void AddServeCommands(Cli& cli);     // serve, key new
+void AddGenerateCommands(Cli& cli);  // generate
+
+// --source and --input, which every command over a pack's raw file takes.
+void AddSourceOptions(Cli& cli, CLI::App& command, std::string& source, std::string& input);
 
 // Runs one command line, without the program's name. Looks at --lang and the environment first, so
 // that everything printed, help included, is in one language.
@@ -74,9 +79,11 @@ class Progress {
  public:
   // `what` comes from Tr.
   Progress(Context& context, std::string_view what);
-  ~Progress();
+  ~Progress() { Finish(); }
   // `total` 0: not known.
   void Update(uint64_t done, uint64_t total);
+  // Takes the bar away, before results are printed.
+  void Finish();
 
  private:
   using Time = std::chrono::steady_clock::time_point;

@@ -1,11 +1,326 @@
-// fuqi pack.
+// fuqi pack: check, test, diff.
 
+#include <ostream>
+
+#include "base/messages.h"
+#include "base/time.h"
+#include "decide/diff.h"
+#include "decide/scenario.h"
 #include "node/cli.h"
+#include "node/owner_query.h"
+#include "node/print.h"
 
 namespace fuqi::node {
+namespace {
 
-void AddPackCommands(Cli&) {}
-void AddReplayCommands(Cli&) {}
-void AddEvidenceCommands(Cli&) {}
+struct PackOptions {
+  std::string dir;
+  std::string source;
+  std::string input;
+  bool lineage = false;
+  bool open_lineage = false;
+};
+
+// Whether the window stays exact when events are sharded by the pack's partition column.
+bool ExactWhenSharded(const decide::CompiledPack& pack, const sql::Level& level,
+                      const sql::Window& window) {
+  const int column = table::FindColumn(level.input, pack.pack().partition);
+  return column >= 0 &&
+         std::any_of(window.partitions.begin(), window.partitions.end(), [&](const sql::Expr& e) {
+           return e.kind == sql::Expr::Kind::kColumn && e.column == column;
+         });
+}
+
+// The level that each feature belongs to, in the pack's order.
+std::vector<int> LevelsOf(const decide::CompiledPack& pack) {
+  std::vector<int> levels(pack.pack().features.size());
+  for (size_t level = 0; level < pack.feature_outputs().size(); ++level) {
+    for (const auto& output : pack.feature_outputs()[level]) {
+      levels[output.index] = static_cast<int>(level);
+    }
+  }
+  return levels;
+}
+
+const sql::ColumnLineage* LineageOf(const decide::CompiledPack& pack, std::string_view output) {
+  for (const sql::ColumnLineage& lineage : pack.lineage()) {
+    if (lineage.output == output) {
+      return &lineage;
+    }
+  }
+  return nullptr;
+}
+
+OrderedJson LineageJson(const sql::ColumnLineage& lineage) {
+  OrderedJson inputs = OrderedJson::array();
+  for (const auto& input : lineage.inputs) {
+    inputs.push_back({{"column", input.column},
+                      {"influence", sql::InfluenceName(input.influence)},
+                      {"direct", sql::IsDirect(input.influence)}});
+  }
+  return {{"output", lineage.output}, {"inputs", inputs}, {"resolved", lineage.resolved}};
+}
+
+OrderedJson CheckJson(const decide::CompiledPack& compiled, bool lineage) {
+  const decide::Pack& pack = compiled.pack();
+  OrderedJson json = {{"pack", pack.name},
+                      {"hash", ToHex(pack.hash)},
+                      {"event_table", pack.event_table},
+                      {"key", pack.key},
+                      {"time", pack.time},
+                      {"partition", pack.partition},
+                      {"lateness_us", pack.lateness_us},
+                      {"default_action", decide::ActionName(pack.default_action)},
+                      {"steps_max", compiled.steps_max()}};
+  for (const decide::EventColumn& column : pack.columns) {
+    json["columns"].push_back({{"name", column.name},
+                               {"type", column.type.ToString()},
+                               {"nullable", column.nullable},
+                               {"class", column.class_path}});
+  }
+  const std::vector<int> levels = LevelsOf(compiled);
+  json["features"] = OrderedJson::array();
+  for (size_t i = 0; i < pack.features.size(); ++i) {
+    const sql::ColumnLineage* own = LineageOf(compiled, pack.features[i].name);
+    json["features"].push_back(
+        {{"name", pack.features[i].name},
+         {"type", compiled.feature_schema()[i].type.ToString()},
+         {"level", levels[i]},
+         {"windows", own == nullptr ? std::vector<std::string>() : own->windows}});
+  }
+  json["windows"] = OrderedJson::array();
+  for (size_t level = 0; level < compiled.feature_levels().size(); ++level) {
+    const sql::Level& l = compiled.feature_levels()[level];
+    for (const sql::Window& window : l.windows) {
+      json["windows"].push_back({{"level", level},
+                                 {"sql", sql::ToSql(window, l.input, l.time)},
+                                 {"keeps_us", window.frame == sql::Window::Frame::kRange
+                                                  ? OrderedJson(window.length_us + pack.lateness_us)
+                                                  : OrderedJson(nullptr)},
+                                 {"exact_when_sharded", ExactWhenSharded(compiled, l, window)}});
+    }
+  }
+  json["rules"] = OrderedJson::array();
+  for (const decide::Rule& rule : pack.rules) {
+    json["rules"].push_back(
+        {{"id", rule.id}, {"then", decide::ActionName(rule.then)}, {"clause", rule.clause}});
+  }
+  if (lineage) {
+    json["lineage"] = OrderedJson::array();
+    for (const sql::ColumnLineage& l : compiled.lineage()) {
+      json["lineage"].push_back(LineageJson(l));
+    }
+  }
+  return json;
+}
+
+void PrintCheck(const decide::CompiledPack& compiled, const PackOptions& options,
+                Context& context) {
+  const decide::Pack& pack = compiled.pack();
+  const Language language = context.language;
+  std::ostream& out = context.out;
+  out << fmt::format("{} · {}\n{} {}\n", pack.name, pack.title.In(language), Tr("hash", language),
+                     ToHex(pack.hash));
+  out << Say(language, "table {}: key {}, time {}, partition {}, lateness {}", pack.event_table,
+             pack.key, pack.time, pack.partition, DurationToText(Duration{pack.lateness_us}))
+      << "\n\n";
+  std::vector<std::vector<std::string>> rows;
+  const std::vector<int> levels = LevelsOf(compiled);
+  for (size_t i = 0; i < pack.features.size(); ++i) {
+    rows.push_back({pack.features[i].name, compiled.feature_schema()[i].type.ToString(),
+                    std::to_string(levels[i]), pack.features[i].title.In(language)});
+  }
+  PrintTable({std::string(Tr("feature", language)), std::string(Tr("type", language)),
+              std::string(Tr("level", language)), std::string(Tr("meaning", language))},
+             rows, out);
+  out << '\n';
+  rows.clear();
+  for (size_t level = 0; level < compiled.feature_levels().size(); ++level) {
+    const sql::Level& l = compiled.feature_levels()[level];
+    for (const sql::Window& window : l.windows) {
+      const bool bounded = window.frame == sql::Window::Frame::kRange;
+      rows.push_back({std::to_string(level), sql::ToSql(window, l.input, l.time),
+                      bounded ? DurationToText(Duration{window.length_us + pack.lateness_us})
+                              : std::string(Tr("from the first event on", language)),
+                      std::string(ExactWhenSharded(compiled, l, window) ? Tr("yes", language)
+                                                                        : Tr("no", language))});
+    }
+  }
+  PrintTable(
+      {std::string(Tr("level", language)), std::string(Tr("window", language)),
+       std::string(Tr("state kept", language)), std::string(Tr("exact when sharded", language))},
+      rows, out);
+  out << '\n';
+  rows.clear();
+  for (const decide::Rule& rule : pack.rules) {
+    rows.push_back({rule.id, std::string(decide::ActionName(rule.then)), rule.reason.In(language),
+                    rule.clause});
+  }
+  PrintTable({std::string(Tr("rule", language)), std::string(Tr("action", language)),
+              std::string(Tr("reason", language)), std::string(Tr("clause", language))},
+             rows, out);
+  if (options.lineage) {
+    out << '\n';
+    rows.clear();
+    for (const sql::ColumnLineage& lineage : compiled.lineage()) {
+      std::string direct;
+      std::string indirect;
+      for (const auto& input : lineage.inputs) {
+        std::string& list = sql::IsDirect(input.influence) ? direct : indirect;
+        if (list.find(input.column) == std::string::npos) {
+          list += (list.empty() ? "" : ", ") + input.column;
+        }
+      }
+      rows.push_back({lineage.output, direct, indirect});
+    }
+    PrintTable({std::string(Tr("output", language)), std::string(Tr("made of", language)),
+                std::string(Tr("decided by", language))},
+               rows, out);
+  }
+  out << '\n'
+      << Say(language, "an event takes at most {} instructions beside its windows",
+             compiled.steps_max())
+      << '\n';
+}
+
+Result<int> Check(const PackOptions& options, Context& context) {
+  FUQI_ASSIGN_OR_RETURN(std::unique_ptr<table::Binder> binder, table::Binder::Open());
+  FUQI_ASSIGN_OR_RETURN(auto compiled, CompilePackIn(options.dir, *binder));
+  if (options.open_lineage) {
+    context.out << sql::ToOpenLineage(compiled->lineage(), "fuqi:" + compiled->pack().name,
+                                      compiled->pack().event_table)
+                << '\n';
+  } else if (context.json) {
+    context.out << CheckJson(*compiled, options.lineage).dump() << '\n';
+  } else {
+    PrintCheck(*compiled, options, context);
+  }
+  return 0;
+}
+
+OrderedJson TestJson(const decide::ScenarioReport& report, Language language) {
+  OrderedJson json = {{"passed", report.passed()}, {"scenarios", OrderedJson::array()}};
+  for (const decide::ScenarioResult& result : report.scenarios) {
+    OrderedJson failures = OrderedJson::array();
+    for (const Error& failure : result.failures) {
+      failures.push_back(ErrorJson(failure, language));
+    }
+    json["scenarios"].push_back({{"name", {{"zh", result.name.zh}, {"en", result.name.en}}},
+                                 {"file", result.where.file},
+                                 {"line", result.where.line},
+                                 {"events", result.events},
+                                 {"checked", result.checked.size()},
+                                 {"failures", std::move(failures)}});
+  }
+  json["uncovered"] = OrderedJson::array();
+  for (const Error& missing : report.uncovered) {
+    json["uncovered"].push_back(ErrorJson(missing, language));
+  }
+  return json;
+}
+
+Result<int> Test(const PackOptions& options, Context& context) {
+  FUQI_ASSIGN_OR_RETURN(std::unique_ptr<table::Binder> binder, table::Binder::Open());
+  FUQI_ASSIGN_OR_RETURN(auto compiled, CompilePackIn(options.dir, *binder));
+  FUQI_ASSIGN_OR_RETURN(std::vector<decide::Scenario> scenarios, decide::ParseScenarios(*compiled));
+  const decide::ScenarioReport report = decide::RunScenarios(*compiled, scenarios);
+  const Language language = context.language;
+  if (context.json) {
+    context.out << TestJson(report, language).dump() << '\n';
+    return report.passed() ? 0 : 1;
+  }
+  size_t failed = 0;
+  for (const decide::ScenarioResult& result : report.scenarios) {
+    failed += result.failures.empty() ? 0 : 1;
+    context.out << (result.failures.empty() ? "✓ " : "✗ ")
+                << decide::ScenarioSentence(*compiled, result, language) << '\n';
+    for (const Error& failure : result.failures) {
+      context.out << "    " << failure.ToString(language) << '\n';
+    }
+  }
+  for (const Error& missing : report.uncovered) {
+    context.out << "✗ " << missing.ToString(language) << '\n';
+  }
+  context.out << Say(language, "{} scenarios, {} failed; {} conditions without one",
+                     report.scenarios.size(), failed, report.uncovered.size())
+              << '\n';
+  return report.passed() ? 0 : 1;
+}
+
+OrderedJson DiffJson(const decide::DiffResult& diff) {
+  OrderedJson first = OrderedJson::array();
+  for (const decide::Mismatch& mismatch : diff.first) {
+    first.push_back({{"row", mismatch.row},
+                     {"key", mismatch.key},
+                     {"column", mismatch.column},
+                     {"batch", mismatch.batch},
+                     {"stream", mismatch.stream}});
+  }
+  return {{"events", diff.events},
+          {"cells", diff.cells},
+          {"mismatches", diff.mismatches},
+          {"tolerated", diff.tolerated},
+          {"out_of_bounds", diff.out_of_bounds},
+          {"first", std::move(first)}};
+}
+
+Result<int> Diff(const PackOptions& options, Context& context) {
+  FUQI_ASSIGN_OR_RETURN(std::unique_ptr<table::Binder> binder, table::Binder::Open());
+  FUQI_ASSIGN_OR_RETURN(auto compiled, CompilePackIn(options.dir, *binder));
+  OwnerEngine owner(context.home);
+  const decide::DataAccess access = owner.Access(*binder);
+  FUQI_ASSIGN_OR_RETURN(decide::SourcePlan plan,
+                        decide::OpenSource(access, *compiled, options.source, options.input));
+  Progress progress(context, Tr("events compared", context.language));
+  FUQI_ASSIGN_OR_RETURN(
+      decide::DiffResult diff,
+      decide::Diff(access, compiled, plan, [&](uint64_t done) { progress.Update(done, 0); }));
+  progress.Finish();
+  const Language language = context.language;
+  if (context.json) {
+    context.out << DiffJson(diff).dump() << '\n';
+  } else {
+    context.out << Say(language,
+                       "{} events, {} cells compared: {} mismatches, {} within the "
+                       "stated bound; {} events out of time bounds",
+                       diff.events, diff.cells, diff.mismatches, diff.tolerated, diff.out_of_bounds)
+                << '\n';
+    if (!diff.first.empty()) {
+      std::vector<std::vector<std::string>> rows;
+      for (const decide::Mismatch& m : diff.first) {
+        rows.push_back({std::to_string(m.row), m.key, m.column, m.batch, m.stream});
+      }
+      PrintTable({std::string(Tr("row", language)), std::string(Tr("key", language)),
+                  std::string(Tr("column", language)), std::string(Tr("batch", language)),
+                  std::string(Tr("stream", language))},
+                 rows, context.out);
+    }
+  }
+  return diff.mismatches == 0 ? 0 : 1;
+}
+
+}  // namespace
+
+void AddPackCommands(Cli& cli) {
+  CLI::App* group = cli.Group("pack", cli.Text("Check, test and compare packs"));
+  auto options = std::make_shared<PackOptions>();
+  auto dir = [&](CLI::App* command) {
+    command->add_option("DIR", options->dir, cli.Text("Folder of the pack"))->required();
+    return command;
+  };
+  CLI::App* check =
+      dir(cli.Command(group, "check", cli.Text("Compile a pack and say what it consists of"),
+                      [options](Context& context) { return Check(*options, context); }));
+  check->add_flag("--lineage", options->lineage,
+                  cli.Text("Print which columns each feature and rule depends on"));
+  check->add_flag("--openlineage", options->open_lineage,
+                  cli.Text("Print the lineage as an OpenLineage facet"));
+  dir(cli.Command(group, "test", cli.Text("Run a pack's scenarios"),
+                  [options](Context& context) { return Test(*options, context); }));
+  CLI::App* diff =
+      dir(cli.Command(group, "diff", cli.Text("Compare batch and stream on a file, cell by cell"),
+                      [options](Context& context) { return Diff(*options, context); }));
+  AddSourceOptions(cli, *diff, options->source, options->input);
+}
 
 }  // namespace fuqi::node

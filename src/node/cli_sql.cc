@@ -5,7 +5,7 @@
 #include "base/messages.h"
 #include "node/cli.h"
 #include "node/owner_query.h"
-#include "node/print.h"
+#include "table/format.h"
 
 namespace fuqi::node {
 namespace {
@@ -33,25 +33,26 @@ Result<std::map<std::string, std::string>> ParseInputs(const std::vector<std::st
 
 Result<int> RunSql(const SqlOptions& options, Context& context) {
   FUQI_ASSIGN_OR_RETURN(auto inputs, ParseInputs(options.inputs));
-  FUQI_ASSIGN_OR_RETURN(
-      PrintFormat format,
-      ParsePrintFormat(!options.format.empty() ? options.format : context.json ? "json" : "table"));
+  FUQI_ASSIGN_OR_RETURN(table::OutputFormat format,
+                        table::ParseOutputFormat(!options.format.empty() ? options.format
+                                                 : context.json          ? "json"
+                                                                         : "table"));
   FUQI_ASSIGN_OR_RETURN(std::unique_ptr<table::Binder> binder, table::Binder::Open());
   FUQI_ASSIGN_OR_RETURN(FileQuery query, ResolveFiles(*binder, options.sql, inputs));
   OwnerEngine engine(context.home);
-  Progress progress(context, Tr("rows", context.language));
+  Progress progress(context, Tr("bytes written", context.language));
   FUQI_ASSIGN_OR_RETURN(table::RowStream rows,
                         engine.Run(query, options.purpose, "rows of a statement of fuqi sql"));
-  RowPrinter printer(format, rows.schema(), context.out);
-  for (;;) {
-    FUQI_ASSIGN_OR_RETURN(auto row, rows.Next());
-    if (!row) {
-      break;
+  uint64_t written = 0;
+  FUQI_RETURN_IF_ERROR(table::WriteRows(rows, format, [&](std::string_view piece) -> Result<void> {
+    context.out << piece;
+    written += piece.size();
+    progress.Update(written, 0);
+    if (!context.out) {
+      return Err(ErrorCode::kIo, "the output could not be written");
     }
-    printer.Add(*row);
-    progress.Update(printer.rows(), 0);
-  }
-  printer.Finish();
+    return {};
+  }));
   return 0;
 }
 
@@ -68,9 +69,10 @@ void AddSqlCommands(Cli& cli) {
       ->type_name("NAME=FILE")
       ->allow_extra_args(false);
   command->add_option("--format", options->format, cli.Text("Form of the rows (default table)"))
-      ->type_name("table|csv|json|markdown");
-  command->add_option("--purpose", options->purpose,
-                      cli.Text("What the data is read for; part of the evidence"))
+      ->type_name("table|csv|json|jsonl|markdown");
+  command
+      ->add_option("--purpose", options->purpose,
+                   cli.Text("What the data is read for; part of the evidence"))
       ->capture_default_str();
 }
 

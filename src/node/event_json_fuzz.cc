@@ -1,4 +1,5 @@
-// Any bytes as an event or an array of them: no crash, and what is taken as a row can be told as JSON and read back to the same row.
+// Any bytes as an event or an array of them: no crash, and what is taken as a row can be told as
+// JSON and read back to the same row.
 
 #include <string>
 
@@ -10,10 +11,10 @@
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace fuqi;
   static const table::Schema schema = {
-      {"id", {table::TypeId::kVarchar}},     {"ts", {table::TypeId::kTimestamp}},
-      {"amount", table::Decimal(18, 2)},     {"n", {table::TypeId::kInteger}},
-      {"huge", {table::TypeId::kHugeInt}},   {"ratio", {table::TypeId::kDouble}},
-      {"ok", {table::TypeId::kBoolean}},     {"day", {table::TypeId::kDate}}};
+      {"id", {table::TypeId::kVarchar}},   {"ts", {table::TypeId::kTimestamp}},
+      {"amount", table::Decimal(18, 2)},   {"n", {table::TypeId::kInteger}},
+      {"huge", {table::TypeId::kHugeInt}}, {"ratio", {table::TypeId::kDouble}},
+      {"ok", {table::TypeId::kBoolean}},   {"day", {table::TypeId::kDate}}};
   static node::EventJson parser;
   std::string text(reinterpret_cast<const char*>(data), size);
   auto events = parser.Parse(schema, text, 50);

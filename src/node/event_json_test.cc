@@ -9,10 +9,12 @@ using table::Datum;
 using table::TypeId;
 
 const table::Schema kSchema = {
-    {"id", {TypeId::kVarchar}},        {"ts", {TypeId::kTimestamp}},  {"day", {TypeId::kDate}},
-    {"amount", table::Decimal(18, 2)}, {"n", {TypeId::kInteger}},     {"big", {TypeId::kBigInt}},
-    {"huge", {TypeId::kHugeInt}},      {"ratio", {TypeId::kDouble}},  {"ok", {TypeId::kBoolean}},
-    {"tiny", {TypeId::kUTinyInt}},     {"span", {TypeId::kInterval}}, {"wide", table::Decimal(38, 10)},
+    {"id", {TypeId::kVarchar}},    {"ts", {TypeId::kTimestamp}},
+    {"day", {TypeId::kDate}},      {"amount", table::Decimal(18, 2)},
+    {"n", {TypeId::kInteger}},     {"big", {TypeId::kBigInt}},
+    {"huge", {TypeId::kHugeInt}},  {"ratio", {TypeId::kDouble}},
+    {"ok", {TypeId::kBoolean}},    {"tiny", {TypeId::kUTinyInt}},
+    {"span", {TypeId::kInterval}}, {"wide", table::Decimal(38, 10)},
 };
 
 Result<EventJson::Events> Parse(std::string text, size_t items_max = 100) {
@@ -157,14 +159,49 @@ TEST(EventJson, BoundsTheItemsOfAnArray) {
 }
 
 TEST(EventJson, RefusesMalformedJsonAsAWhole) {
-  for (std::string text : std::initializer_list<std::string>{
-           "", " ", "{", "[", "[{}", "[{},", "[{},]", "{\"id\":}", "{\"id\":\"a\"", "{\"id\" \"a\"}",
-           "{\"id\":\"a\",}", "{id:\"a\"}", "{'id':'a'}", "{\"n\":01}", "{\"n\":1.}", "{\"n\":.5}",
-           "{\"n\":+1}", "{\"n\":1e}", "{\"ratio\":NaN}", "{\"ratio\":Infinity}", "{\"ok\":tru}",
-           "{\"ok\":truee}", "{\"id\":nul}", "{\"id\":\"\x01\"}", "{\"id\":\"\\x\"}",
-           "{\"id\":\"\\ud800\"}", "{\"id\":\"\xff\"}", "{\"id\":\"\xc0\x80\"}", "{}{}", "{} x",
-           "[{}]]", "[{}] {}", "\"text\"", "17", "null", "true", "[1]", "[[{}]]", "[null]",
-           "{\"id\":\"a\" \"n\":1}", "{\"n\":1 2}", std::string("{}\0", 3), "\xef\xbb\xbf{"}) {
+  for (std::string text : std::initializer_list<std::string>{"",
+                                                             " ",
+                                                             "{",
+                                                             "[",
+                                                             "[{}",
+                                                             "[{},",
+                                                             "[{},]",
+                                                             "{\"id\":}",
+                                                             "{\"id\":\"a\"",
+                                                             "{\"id\" \"a\"}",
+                                                             "{\"id\":\"a\",}",
+                                                             "{id:\"a\"}",
+                                                             "{'id':'a'}",
+                                                             "{\"n\":01}",
+                                                             "{\"n\":1.}",
+                                                             "{\"n\":.5}",
+                                                             "{\"n\":+1}",
+                                                             "{\"n\":1e}",
+                                                             "{\"ratio\":NaN}",
+                                                             "{\"ratio\":Infinity}",
+                                                             "{\"ok\":tru}",
+                                                             "{\"ok\":truee}",
+                                                             "{\"id\":nul}",
+                                                             "{\"id\":\"\x01\"}",
+                                                             "{\"id\":\"\\x\"}",
+                                                             "{\"id\":\"\\ud800\"}",
+                                                             "{\"id\":\"\xff\"}",
+                                                             "{\"id\":\"\xc0\x80\"}",
+                                                             "{}{}",
+                                                             "{} x",
+                                                             "[{}]]",
+                                                             "[{}] {}",
+                                                             "\"text\"",
+                                                             "17",
+                                                             "null",
+                                                             "true",
+                                                             "[1]",
+                                                             "[[{}]]",
+                                                             "[null]",
+                                                             "{\"id\":\"a\" \"n\":1}",
+                                                             "{\"n\":1 2}",
+                                                             std::string("{}\0", 3),
+                                                             "\xef\xbb\xbf{"}) {
     auto events = Parse(text);
     ASSERT_FALSE(events) << text;
     EXPECT_EQ(events.error().code(), ErrorCode::kParse) << text;

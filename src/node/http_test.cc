@@ -14,7 +14,8 @@ namespace {
 
 using std::chrono::milliseconds;
 
-// Answers with what it was asked; /hold waits for Release, /large gives a megabyte, /forbidden is refused before its body.
+// Answers with what it was asked; /hold waits for Release, /large gives a megabyte, /forbidden is
+// refused before its body.
 class Echo final : public HttpHandler {
  public:
   std::optional<HttpResponse> Admit(HttpRequest& head) override {
@@ -135,8 +136,9 @@ TEST_F(Http, TakesARequestByteForByte) {
 TEST_F(Http, TakesAChunkedBody) {
   StartWith({});
   TestClient client = Client();
-  ASSERT_TRUE(client.Write(
-      "POST /c HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n1\r\nd\r\n0\r\n\r\n"));
+  ASSERT_TRUE(
+      client.Write("POST /c HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: "
+                   "chunked\r\n\r\n3\r\nabc\r\n1\r\nd\r\n0\r\n\r\n"));
   auto response = client.Read();
   ASSERT_TRUE(response);
   EXPECT_EQ(response->body, "POST /c? abcd");
@@ -192,16 +194,17 @@ TEST_F(Http, RefusesABodyBeyondTheBound) {
   EXPECT_EQ(client.Ask("POST", "/", std::string(101, 'x'))->status, 413);
   EXPECT_TRUE(client.ReadsEnd());
   TestClient chunked = Client();
-  ASSERT_TRUE(chunked.Write("POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n65\r\n" +
-                            std::string(101, 'x') + "\r\n0\r\n\r\n"));
+  ASSERT_TRUE(
+      chunked.Write("POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n65\r\n" +
+                    std::string(101, 'x') + "\r\n0\r\n\r\n"));
   EXPECT_EQ(chunked.Read()->status, 413);
 }
 
 TEST_F(Http, RefusesABodyTooLargeToBeTrueWithoutWaitingForIt) {
   StartWith({});
   TestClient client = Client();
-  ASSERT_TRUE(client.Write(
-      "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 18446744073709551615\r\n\r\n"));
+  ASSERT_TRUE(
+      client.Write("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 18446744073709551615\r\n\r\n"));
   EXPECT_EQ(client.Read()->status, 413);
 }
 
@@ -215,7 +218,10 @@ TEST_F(Http, RefusesAHeaderBeyondTheBound) {
 TEST_F(Http, RefusesWhatIsNoHttp) {
   StartWith({});
   const std::string_view kBad[] = {
-      "\r\n\r\n\r\n", "GET\r\n\r\n", "GET / HTTP/9.9\r\n\r\n", "\x16\x03\x01\x02\x00\x01\x00\x01",
+      "\r\n\r\n\r\n",
+      "GET\r\n\r\n",
+      "GET / HTTP/9.9\r\n\r\n",
+      "\x16\x03\x01\x02\x00\x01\x00\x01",
       "GET / HTTP/1.1\r\nNo colon\r\n\r\n",
       "POST / HTTP/1.1\r\nContent-Length: x\r\n\r\n",
       "POST / HTTP/1.1\r\nContent-Length: 3\r\nContent-Length: 4\r\n\r\nabcd",
@@ -339,7 +345,8 @@ class Tls : public Http {
  protected:
   void StartTls(bool allow_tls12) {
     certificate_ = MakeTestCertificate(dir_.path());
-    StartWith({.tls = TlsSettings{certificate_.certificate, certificate_.private_key, allow_tls12}});
+    StartWith(
+        {.tls = TlsSettings{certificate_.certificate, certificate_.private_key, allow_tls12}});
   }
   bool Connects(int max_version, const std::string& alpn = "") {
     return TestClient::Connect(server_->port(),

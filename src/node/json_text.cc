@@ -4,36 +4,13 @@
 
 #include "base/decimal.h"
 #include "base/time.h"
+#include "table/format.h"
 
 namespace fuqi::node {
 
 void AppendJsonString(std::string_view text, std::string& out) {
   out += '"';
-  for (char c : text) {
-    switch (c) {
-      case '"':
-        out += "\\\"";
-        break;
-      case '\\':
-        out += "\\\\";
-        break;
-      case '\n':
-        out += "\\n";
-        break;
-      case '\r':
-        out += "\\r";
-        break;
-      case '\t':
-        out += "\\t";
-        break;
-      default:
-        if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) {
-          out += fmt::format("\\u{:04x}", static_cast<unsigned char>(c));
-        } else {
-          out += c;
-        }
-    }
-  }
+  out += table::JsonText(text);
   out += '"';
 }
 

@@ -9,7 +9,8 @@
 namespace fuqi::node {
 namespace {
 
-// A reader of the exposition format that shares nothing with the writer: sample line → value, and the families in order.
+// A reader of the exposition format that shares nothing with the writer: sample line → value, and
+// the families in order.
 struct Exposition {
   std::map<std::string, double> samples;
   std::map<std::string, std::string> types;

@@ -118,7 +118,8 @@ class FileFinder {
 
   // A text constant, or a list of them.
   Result<void> Argument(const Json& node) {
-    if (TextAt(node, "class") == "CONSTANT" && node.at("value").value("value", Json()).is_string()) {
+    if (TextAt(node, "class") == "CONSTANT" &&
+        node.at("value").value("value", Json()).is_string()) {
       const std::string text = node.at("value").at("value").get<std::string>();
       return Add(node.value("query_location", sql_.size()), text, text, "");
     }
@@ -133,7 +134,8 @@ class FileFinder {
     const Where where = table::PlaceIn(sql_, at);
     const std::optional<Token> token = TokenAt(sql_, at);
     if (!token || token->text != name) {
-      return Err(ErrorCode::kUnsupported, "the file name cannot be found in the statement: {}", name)
+      return Err(ErrorCode::kUnsupported, "the file name cannot be found in the statement: {}",
+                 name)
           .At(where);
     }
     std::error_code error;
@@ -169,9 +171,9 @@ Result<FileQuery> ResolveFiles(table::Binder& binder, std::string_view sql,
   int64_t error_at = -1;
   Result<std::string> text = binder.ParseTree(sql, &error_at);
   if (!text) {
-    return error_at < 0 ? std::move(text).error()
-                        : std::move(text).error().At(
-                              table::PlaceIn(sql, static_cast<size_t>(error_at)));
+    return error_at < 0
+               ? std::move(text).error()
+               : std::move(text).error().At(table::PlaceIn(sql, static_cast<size_t>(error_at)));
   }
   const Json tree = Json::parse(*text, nullptr, false);
   if (!tree.is_structured()) {
@@ -199,6 +201,12 @@ Result<FileQuery> ResolveFiles(table::Binder& binder, std::string_view sql,
   query.sql += sql.substr(copied);
   query.paths.assign(paths.begin(), paths.end());
   return query;
+}
+
+Result<std::shared_ptr<const decide::CompiledPack>> CompilePackIn(const std::string& dir,
+                                                                  table::Binder& binder) {
+  FUQI_ASSIGN_OR_RETURN(decide::Pack pack, decide::LoadPack(SystemDisk(), dir));
+  return decide::CompiledPack::Compile(std::move(pack), binder);
 }
 
 OwnerEngine::OwnerEngine(const std::string& home)

@@ -1,6 +1,6 @@
 #pragma once
 
-// The owner of this machine asks his own files: `fuqi sql`, and the reading of events for pack diff and replay.
+// The owner of this machine asks his own files: `fuqi sql`, and the files of packs.
 
 #include <functional>
 #include <map>
@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/disk.h"
+#include "decide/source.h"
 #include "govern/evidence.h"
 #include "govern/local_owner.h"
 #include "table/binder.h"
@@ -21,21 +22,26 @@ struct FileQuery {
   std::vector<std::string> paths;  // sorted, each once
 };
 
-// Finds the files that `sql` reads: tables written as 'file.csv' or "dir/file.parquet", tables named by a key of `inputs`, and texts
-// given to read_csv, read_parquet and read_json; relative ones start at the working directory. kNotFound: no such file, with its place;
-// kParse and kUnsupported as Binder::ParseTree, placed.
+// Finds the files that `sql` reads: tables written as 'file.csv' or "dir/file.parquet", tables
+// named by a key of `inputs`, and texts given to read_csv, read_parquet and read_json; relative
+// ones start at the working directory. kNotFound: no such file, with its place; kParse and
+// kUnsupported as Binder::ParseTree, placed.
 Result<FileQuery> ResolveFiles(table::Binder& binder, std::string_view sql,
                                const std::map<std::string, std::string>& inputs);
 
-// Gives permits to the owner against evidence in <home>/owner, and runs them on the embedded engine.
+// The pack in folder `dir`, compiled. Errors have their place in its files.
+Result<std::shared_ptr<const decide::CompiledPack>> CompilePackIn(const std::string& dir,
+                                                                  table::Binder& binder);
+
+// Gives permits to the owner against evidence in <home>/owner, and runs them on the embedded
+// engine.
 class OwnerEngine {
  public:
   explicit OwnerEngine(const std::string& home);
   // `description`: for the evidence, what the plan is.
   Result<table::RowStream> Run(const FileQuery& query, std::string_view purpose,
                                const std::string& description);
-  govern::LocalOwner& owner() { return owner_; }
-  table::Engine& engine() { return *engine_; }
+  decide::DataAccess Access(table::Binder& binder) { return {*engine_, owner_, binder}; }
 
  private:
   govern::LedgerEvidence evidence_;

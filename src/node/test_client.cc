@@ -32,8 +32,7 @@ TestCertificate MakeTestCertificate(const std::string& dir) {
   X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC,
                              reinterpret_cast<const unsigned char*>("127.0.0.1"), -1, -1, 0);
   X509_set_issuer_name(certificate, name);
-  X509_EXTENSION* san =
-      X509V3_EXT_conf_nid(nullptr, nullptr, NID_subject_alt_name, "IP:127.0.0.1");
+  X509_EXTENSION* san = X509V3_EXT_conf_nid(nullptr, nullptr, NID_subject_alt_name, "IP:127.0.0.1");
   X509_add_ext(certificate, san, -1);
   X509_EXTENSION_free(san);
   X509_sign(certificate, key, EVP_sha256());
@@ -151,7 +150,8 @@ std::optional<TestResponse> TestClient::Read(bool head_only) {
     line = stop + 2;
   }
   const auto length = response.headers.find("content-length");
-  const size_t size = length == response.headers.end() || head_only ? 0 : std::stoul(length->second);
+  const size_t size =
+      length == response.headers.end() || head_only ? 0 : std::stoul(length->second);
   while (buffer_.size() < size) {
     const long got = ReadSome(chunk, sizeof(chunk));
     if (got <= 0) {

@@ -1,0 +1,275 @@
+// fuqi explain, fuqi reperform, fuqi log.
+
+#include <filesystem>
+#include <ostream>
+
+#include "base/messages.h"
+#include "base/time.h"
+#include "decide/explain.h"
+#include "decide/reperform.h"
+#include "node/cli.h"
+#include "node/print.h"
+#include "node/prove.h"
+#include "table/binder.h"
+
+namespace fuqi::node {
+namespace {
+
+struct EvidenceOptions {
+  std::string log;
+  std::string decision;
+};
+
+// A partition's log and tree, for reading. A server that runs on the log holds it: ask the server
+// then.
+struct OpenedLog {
+  std::unique_ptr<ledger::Log> log;
+  std::unique_ptr<ledger::Tree> tree;
+};
+
+Result<OpenedLog> OpenLog(const std::string& dir, std::string_view pack) {
+  std::error_code error;
+  if (!std::filesystem::is_directory(dir + "/log", error)) {
+    return Err(ErrorCode::kNotFound, "there is no log in {}", dir);
+  }
+  OpenedLog opened;
+  FUQI_ASSIGN_OR_RETURN(opened.log, ledger::Log::Open(SystemDisk(), dir + "/log", {}));
+  FUQI_ASSIGN_OR_RETURN(std::string origin, ledger::HeadOrigin(pack));
+  FUQI_ASSIGN_OR_RETURN(opened.tree, ledger::Tree::Open(SystemDisk(), dir, *opened.log, origin));
+  return opened;
+}
+
+OrderedJson ExplanationJson(const decide::Explanation& e) {
+  OrderedJson json = {{"decision_id", e.decision_id},
+                      {"pack", e.pack},
+                      {"pack_hash", ToHex(e.pack_hash)},
+                      {"semantics", e.semantics},
+                      {"action", decide::ActionName(e.action)},
+                      {"flags", e.flags},
+                      {"event_seq", e.event_seq},
+                      {"decision_seq", e.decision_seq},
+                      {"publish_seq", e.publish_seq},
+                      {"event", OrderedJson::array()},
+                      {"hits", OrderedJson::array()},
+                      {"features", OrderedJson::array()}};
+  if (e.received_us >= 0) {
+    json["received"] = Rfc3339(e.received_us);
+  }
+  if (!e.error.empty()) {
+    json["error"] = e.error;
+  }
+  for (const auto& value : e.event) {
+    json["event"].push_back(
+        {{"name", value.name}, {"value", value.value}, {"class", value.class_path}});
+  }
+  for (const auto& hit : e.hits) {
+    OrderedJson reads = OrderedJson::array();
+    for (const auto& read : hit.reads) {
+      reads.push_back({{"name", read.name}, {"value", read.value}});
+    }
+    json["hits"].push_back({{"rule", hit.rule},
+                            {"action", decide::ActionName(hit.then)},
+                            {"reason", {{"zh", hit.reason.zh}, {"en", hit.reason.en}}},
+                            {"clause", hit.clause},
+                            {"when", hit.when},
+                            {"reads", std::move(reads)}});
+  }
+  for (const auto& feature : e.features) {
+    OrderedJson lineage = OrderedJson::array();
+    for (const auto& input : feature.lineage) {
+      lineage.push_back(
+          {{"column", input.column}, {"influence", sql::InfluenceName(input.influence)}});
+    }
+    json["features"].push_back({{"name", feature.name},
+                                {"value", feature.value},
+                                {"title", {{"zh", feature.title.zh}, {"en", feature.title.en}}},
+                                {"sql", feature.sql},
+                                {"windows", feature.windows},
+                                {"lineage", std::move(lineage)}});
+  }
+  json["decision_proof"] = OrderedJson::parse(ledger::ToJson(e.decision_proof));
+  json["event_proof"] = OrderedJson::parse(ledger::ToJson(e.event_proof));
+  return json;
+}
+
+void PrintExplanation(const decide::Explanation& e, Context& context) {
+  const Language language = context.language;
+  std::ostream& out = context.out;
+  out << e.decision_id << "  " << decide::ActionName(e.action);
+  for (const std::string& flag : e.flags) {
+    out << "  [" << flag << ']';
+  }
+  out << '\n'
+      << Say(language, "pack {}, hash {}", e.pack, ToHex(e.pack_hash)) << "\n\n"
+      << Tr("the event", language) << '\n';
+  std::vector<std::vector<std::string>> rows;
+  for (const auto& value : e.event) {
+    rows.push_back({"  " + value.name, value.value, value.class_path});
+  }
+  PrintTable({"", "", ""}, rows, out);
+  out << '\n' << Say(language, "{} rules held", e.hits.size()) << '\n';
+  for (const auto& hit : e.hits) {
+    out << fmt::format("  {} → {}: {}{}\n    {}\n", hit.rule, decide::ActionName(hit.then),
+                       hit.reason.In(language),
+                       hit.clause.empty() ? "" : fmt::format(" ({})", hit.clause), hit.when);
+    for (const auto& read : hit.reads) {
+      out << fmt::format("      {} = {}\n", read.name, read.value);
+    }
+  }
+  if (!e.error.empty()) {
+    out << "  " << e.error << '\n';
+  }
+  out << '\n' << Tr("the features that were read", language) << '\n';
+  rows.clear();
+  for (const auto& feature : e.features) {
+    rows.push_back({"  " + feature.name, feature.value, feature.title.In(language)});
+  }
+  PrintTable({"", "", ""}, rows, out);
+  out << '\n'
+      << Say(language,
+             "proof: records {} and {} are in the tree of {} records, root {}; the proof holds",
+             e.event_seq, e.decision_seq, e.decision_proof.size,
+             ledger::ToBase64(e.decision_proof.root))
+      << '\n';
+}
+
+Result<int> Explain(const EvidenceOptions& options, Context& context) {
+  FUQI_ASSIGN_OR_RETURN(decide::DecisionRef reference, decide::ParseDecisionId(options.decision));
+  FUQI_ASSIGN_OR_RETURN(OpenedLog opened, OpenLog(options.log, reference.pack));
+  FUQI_ASSIGN_OR_RETURN(std::unique_ptr<table::Binder> binder, table::Binder::Open());
+  FUQI_ASSIGN_OR_RETURN(auto pack, decide::PackOfDecision(*opened.log, *binder, reference.seq));
+  FUQI_ASSIGN_OR_RETURN(decide::Explanation explanation,
+                        decide::Explain(*opened.log, *opened.tree, *pack, reference.seq));
+  for (const ledger::RecordProof* proof : {&explanation.decision_proof, &explanation.event_proof}) {
+    FUQI_RETURN_IF_ERROR(ledger::CheckRecordProof(*proof, std::nullopt));
+  }
+  if (context.json) {
+    context.out << ExplanationJson(explanation).dump() << '\n';
+  } else {
+    PrintExplanation(explanation, context);
+  }
+  return 0;
+}
+
+constexpr int kDoesNotVerify = 4;
+
+Result<int> ReperformOne(const EvidenceOptions& options, table::Binder& binder, Context& context) {
+  FUQI_ASSIGN_OR_RETURN(decide::DecisionRef reference, decide::ParseDecisionId(options.decision));
+  FUQI_ASSIGN_OR_RETURN(decide::RulesReperformance one,
+                        decide::ReperformOne(SystemDisk(), options.log, binder, reference.seq));
+  if (context.json) {
+    context.out << OrderedJson{{"decision_id", options.decision},
+                               {"stored",
+                                {{"action", decide::ActionName(one.stored.action)},
+                                 {"hits", one.stored.hits}}},
+                               {"computed",
+                                {{"action", decide::ActionName(one.computed.action)},
+                                 {"hits", one.computed.hits}}},
+                               {"equal", one.equal()}}
+                       .dump()
+                << '\n';
+  } else {
+    context.out << (one.equal()
+                        ? Say(context.language,
+                              "the rules over the recorded features give the recorded decision: {}",
+                              decide::ActionName(one.stored.action))
+                        : Say(context.language,
+                              "the rules over the recorded features give {}, the record says {}",
+                              decide::ActionName(one.computed.action),
+                              decide::ActionName(one.stored.action)))
+                << '\n';
+  }
+  return one.equal() ? 0 : kDoesNotVerify;
+}
+
+Result<int> Reperform(const EvidenceOptions& options, Context& context) {
+  FUQI_ASSIGN_OR_RETURN(std::unique_ptr<table::Binder> binder, table::Binder::Open());
+  if (!options.decision.empty()) {
+    return ReperformOne(options, *binder, context);
+  }
+  Progress progress(context, Tr("records re-performed", context.language));
+  FUQI_ASSIGN_OR_RETURN(
+      decide::Reperformance all,
+      decide::Reperform(SystemDisk(), options.log, *binder,
+                        [&](uint64_t done, uint64_t total) { progress.Update(done, total); }));
+  progress.Finish();
+  if (context.json) {
+    context.out << OrderedJson{{"decisions", all.decisions},
+                               {"equal", all.equal},
+                               {"different", all.different},
+                               {"different_seqs", all.different_seqs},
+                               {"other_semantics", all.other_semantics}}
+                       .dump()
+                << '\n';
+  } else {
+    context.out << Say(context.language,
+                       "{} decisions re-performed: {} equal, {} different; {} of other semantics",
+                       all.decisions, all.equal, all.different, all.other_semantics)
+                << '\n';
+    for (uint64_t seq : all.different_seqs) {
+      context.out << "  " << Say(context.language, "record {} differs", seq) << '\n';
+    }
+  }
+  return all.holds() ? 0 : kDoesNotVerify;
+}
+
+Result<int> LogHead(const EvidenceOptions& options, Context& context) {
+  FUQI_ASSIGN_OR_RETURN(std::optional<ledger::Head> head,
+                        ledger::ReadHead(SystemDisk(), options.log + "/head"));
+  if (!head) {
+    return Err(ErrorCode::kNotFound, "no head has been saved in {}", options.log);
+  }
+  if (context.json) {
+    context.out << OrderedJson{{"origin", head->origin},
+                               {"size", head->size},
+                               {"root", ledger::ToBase64(head->root)}}
+                       .dump()
+                << '\n';
+  } else {
+    context.out << ledger::FormatHead(*head);
+  }
+  return 0;
+}
+
+Result<int> LogProof(const EvidenceOptions& options, Context& context) {
+  FUQI_ASSIGN_OR_RETURN(decide::DecisionRef reference, decide::ParseDecisionId(options.decision));
+  FUQI_ASSIGN_OR_RETURN(OpenedLog opened, OpenLog(options.log, reference.pack));
+  FUQI_ASSIGN_OR_RETURN(ledger::RecordProof proof,
+                        ProveRecord(*opened.log, *opened.tree, reference.seq));
+  context.out << ledger::ToJson(proof) << '\n';
+  return 0;
+}
+
+}  // namespace
+
+void AddEvidenceCommands(Cli& cli) {
+  auto options = std::make_shared<EvidenceOptions>();
+  auto log = [&](CLI::App* command) {
+    command
+        ->add_option("--log", options->log,
+                     cli.Text("Folder of the partition: its log, tree and head"))
+        ->required()
+        ->type_name("DIR");
+    return command;
+  };
+  CLI::App* explain =
+      log(cli.Command(cli.root(), "explain", cli.Text("Say why an event was decided as it was"),
+                      [options](Context& context) { return Explain(*options, context); }));
+  const std::string id_help = cli.Text("Id of the decision, as its answer gave it");
+  explain->add_option("DECISION_ID", options->decision, id_help)->required();
+  log(cli.Command(cli.root(), "reperform",
+                  cli.Text("Decide the recorded events again and compare with the records"),
+                  [options](Context& context) { return Reperform(*options, context); }))
+      ->add_option("--decision", options->decision,
+                   cli.Text("Only this one, from its own record: the rules over its features"))
+      ->type_name("DECISION_ID");
+  CLI::App* group = cli.Group("log", cli.Text("Heads and proofs of a log"));
+  log(cli.Command(group, "head", cli.Text("Print the head saved last"),
+                  [options](Context& context) { return LogHead(*options, context); }));
+  log(cli.Command(group, "proof", cli.Text("Print the proof that a decision is in the log"),
+                  [options](Context& context) { return LogProof(*options, context); }))
+      ->add_option("DECISION_ID", options->decision, id_help)
+      ->required();
+}
+
+}  // namespace fuqi::node

@@ -1,0 +1,169 @@
+// fuqi replay.
+
+#include <filesystem>
+#include <ostream>
+
+#include "base/messages.h"
+#include "decide/replay.h"
+#include "node/cli.h"
+#include "node/owner_query.h"
+#include "node/print.h"
+
+namespace fuqi::node {
+namespace {
+
+struct ReplayArguments {
+  std::string dir;
+  std::string source;
+  std::string input;
+  std::string labels;
+  std::string log;
+  bool no_sync = false;
+};
+
+OrderedJson DetectionJson(const decide::Detection& detection) {
+  return {{"alerted", detection.alerted},
+          {"bad_alerted", detection.bad_alerted},
+          {"bad", detection.bad},
+          {"precision", detection.precision()},
+          {"recall", detection.recall()}};
+}
+
+OrderedJson SummaryJson(const decide::CompiledPack& pack, const decide::ReplaySummary& summary,
+                        bool labelled) {
+  OrderedJson json = {{"pack", pack.pack().name},
+                      {"pack_hash", ToHex(pack.pack().hash)},
+                      {"events", summary.events},
+                      {"alerts", summary.alerts},
+                      {"decisions_per_s", summary.decisions_per_s},
+                      {"p50_us", summary.p50_us},
+                      {"p99_us", summary.p99_us},
+                      {"digest", ToHex(summary.digest)},
+                      {"late", summary.late},
+                      {"future", summary.future},
+                      {"failed", summary.failed},
+                      {"repeated", summary.repeated},
+                      {"elapsed_s", summary.elapsed_s},
+                      {"rules", OrderedJson::array()}};
+  for (const decide::RuleSummary& rule : summary.rules) {
+    OrderedJson entry = {{"id", rule.id}, {"hits", rule.hits}};
+    if (labelled) {
+      entry["events"] = DetectionJson(rule.events);
+      entry["entities"] = DetectionJson(rule.entities);
+    }
+    json["rules"].push_back(std::move(entry));
+  }
+  if (summary.ranking) {
+    json["ranking"] = {{"known", summary.ranking->known},
+                       {"base_rate", summary.ranking->base_rate()},
+                       {"first_percent", DetectionJson(summary.ranking->first_percent)}};
+  }
+  return json;
+}
+
+void PrintSummary(const decide::ReplaySummary& summary, bool labelled, Context& context) {
+  const Language language = context.language;
+  std::ostream& out = context.out;
+  out << Say(language, "{} events, {} alerts ({}); late {}, future {}, failed {}, repeated {}\n",
+             summary.events, summary.alerts,
+             Percent(summary.events == 0 ? 0
+                                         : static_cast<double>(summary.alerts) /
+                                               static_cast<double>(summary.events)),
+             summary.late, summary.future, summary.failed, summary.repeated);
+  out << Say(language,
+             "{:.0f} decisions/s in {:.1f} s; one decision p50 {:.1f} µs, p99 {:.1f} µs\n",
+             summary.decisions_per_s, summary.elapsed_s, summary.p50_us, summary.p99_us);
+  out << Say(language, "digest of all decisions {}\n\n", ToHex(summary.digest));
+  std::vector<std::string> header = {std::string(Tr("rule", language)),
+                                     std::string(Tr("hits", language))};
+  if (labelled) {
+    for (std::string_view name : {Tr("events: precision", language), Tr("recall", language),
+                                  Tr("entities: precision", language), Tr("recall", language)}) {
+      header.emplace_back(name);
+    }
+  }
+  std::vector<std::vector<std::string>> rows;
+  for (const decide::RuleSummary& rule : summary.rules) {
+    rows.push_back({rule.id, std::to_string(rule.hits)});
+    if (labelled) {
+      for (double share : {rule.events.precision(), rule.events.recall(), rule.entities.precision(),
+                           rule.entities.recall()}) {
+        rows.back().push_back(Percent(share));
+      }
+    }
+  }
+  PrintTable(header, rows, out);
+  if (summary.ranking) {
+    const decide::Detection& first = summary.ranking->first_percent;
+    out << '\n'
+        << Say(language,
+               "the first 1 % of {} entities by weight of hits: {} alerted, "
+               "precision {}, recall {}; base rate {}\n",
+               summary.ranking->known, first.alerted, Percent(first.precision()),
+               Percent(first.recall()), Percent(summary.ranking->base_rate()));
+  }
+}
+
+Result<int> Replay(const ReplayArguments& arguments, Context& context) {
+  if (arguments.no_sync && arguments.log.empty()) {
+    return Err(ErrorCode::kUsage, "--no-sync needs --log: without a log nothing is synced");
+  }
+  FUQI_ASSIGN_OR_RETURN(std::unique_ptr<table::Binder> binder, table::Binder::Open());
+  FUQI_ASSIGN_OR_RETURN(auto compiled, CompilePackIn(arguments.dir, *binder));
+  OwnerEngine owner(context.home);
+  const decide::DataAccess access = owner.Access(*binder);
+  FUQI_ASSIGN_OR_RETURN(decide::SourcePlan plan,
+                        decide::OpenSource(access, *compiled, arguments.source, arguments.input));
+  decide::ReplayOptions options;
+  std::optional<decide::Labels> labels;
+  if (!arguments.labels.empty()) {
+    FUQI_ASSIGN_OR_RETURN(
+        labels, decide::ReadLabels(access, *compiled, arguments.source, arguments.labels));
+    options.labels = &*labels;
+  }
+  std::unique_ptr<decide::Partition> partition;
+  if (!arguments.log.empty()) {
+    decide::PartitionOptions partition_options;
+    partition_options.log.sync = !arguments.no_sync;
+    FUQI_ASSIGN_OR_RETURN(
+        partition, decide::Partition::Open(SystemDisk(), SystemClock(), arguments.log, compiled,
+                                           partition_options));
+    options.partition = partition.get();
+  }
+  FUQI_ASSIGN_OR_RETURN(decide::SourceReader reader,
+                        decide::SourceReader::Open(access, *compiled, plan));
+  Progress progress(context, Tr("events decided", context.language));
+  options.progress = [&](uint64_t done) { progress.Update(done, 0); };
+  FUQI_ASSIGN_OR_RETURN(decide::ReplaySummary summary, decide::Replay(reader, compiled, options));
+  if (partition != nullptr) {
+    FUQI_RETURN_IF_ERROR(partition->Snapshot());
+  }
+  progress.Finish();
+  if (context.json) {
+    context.out << SummaryJson(*compiled, summary, labels.has_value()).dump() << '\n';
+  } else {
+    PrintSummary(summary, labels.has_value(), context);
+  }
+  return 0;
+}
+
+}  // namespace
+
+void AddReplayCommands(Cli& cli) {
+  auto arguments = std::make_shared<ReplayArguments>();
+  CLI::App* command =
+      cli.Command(cli.root(), "replay", cli.Text("Decide the events of a file as a stream"),
+                  [arguments](Context& context) { return Replay(*arguments, context); });
+  command->add_option("DIR", arguments->dir, cli.Text("Folder of the pack"))->required();
+  AddSourceOptions(cli, *command, arguments->source, arguments->input);
+  command->add_option("--labels", arguments->labels, cli.Text("File of what is known to be bad"))
+      ->type_name("FILE");
+  command
+      ->add_option("--log", arguments->log,
+                   cli.Text("Folder of the log to decide into (default: in memory)"))
+      ->type_name("DIR");
+  command->add_flag("--no-sync", arguments->no_sync,
+                    cli.Text("Do not sync the log: for measuring only"));
+}
+
+}  // namespace fuqi::node
