@@ -9,11 +9,11 @@
 
 #include "base/utf8.h"
 #include "crypto/sha256.h"
+#include "table/binder.h"
 
 namespace fuqi::govern {
 namespace {
 
-constexpr size_t kMaxSqlBytes = size_t{1} << 20;
 constexpr size_t kMaxWordsBytes = 1024;  // of a purpose, and of a description
 
 std::string CurrentUser() {
@@ -73,7 +73,7 @@ Result<void> CheckRequest(const table::Plan& plan, std::string_view purpose,
   }
   FUQI_RETURN_IF_ERROR(CheckText("purpose", purpose, kMaxWordsBytes));
   FUQI_RETURN_IF_ERROR(CheckText("description", plan.description, kMaxWordsBytes));
-  FUQI_RETURN_IF_ERROR(CheckText("sql", plan.sql, kMaxSqlBytes));
+  FUQI_RETURN_IF_ERROR(CheckText("sql", plan.sql, table::Binder::kMaxSqlBytes));
   if (limits.memory_bytes == 0 || limits.time_ms <= 0 || limits.threads <= 0) {
     return Err(ErrorCode::kInvalidArgument,
                "a permit's memory, time and threads must be more than zero");

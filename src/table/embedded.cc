@@ -117,8 +117,9 @@ Error Worded(ErrorCode code, const std::string& detail) {
 // DuckDB adds lists of overloads, links and advice on settings that are locked: one line is enough.
 std::string Shorten(std::string_view message) {
   constexpr size_t kMaxBytes = 400;
-  for (std::string_view tail : {"\n\tCandidate functions:", "\nDatabase is launched",
-                                "\n\nPossible", "\n\nFor more info", " Use \"SET"}) {
+  for (std::string_view tail :
+       {"\n\tCandidate functions:", "\nDatabase is launched", "\nPossible ",
+        "\n\n  file = ", "\n\nColumn ", "\n\nFor more info", " Use \"SET"}) {
     message = message.substr(0, message.find(tail));
   }
   std::string text(message);
@@ -126,15 +127,7 @@ std::string Shorten(std::string_view message) {
     text.pop_back();
   }
   std::replace(text.begin(), text.end(), '\n', ' ');
-  if (text.size() > kMaxBytes) {
-    size_t end = kMaxBytes;
-    while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xc0) == 0x80) {
-      --end;
-    }
-    text.resize(end);
-    text += "…";
-  }
-  return text;
+  return Excerpt(text, kMaxBytes);
 }
 
 // DuckDB's type as ours; kUnsupported names it otherwise, at `column`.
@@ -188,9 +181,10 @@ Result<Type> FromDuckDbType(duckdb_logical_type type, std::string_view column) {
   }
 }
 
-std::string Field(const nlohmann::json& json, const char* name, const char* other) {
-  for (const char* key : {name, other}) {
-    if (auto it = json.find(key); it != json.end() && it->is_string()) {
+// The first of these fields that is there and a text.
+std::string Field(const nlohmann::json& json, std::initializer_list<const char*> names) {
+  for (const char* name : names) {
+    if (auto it = json.find(name); it != json.end() && it->is_string()) {
       return it->get<std::string>();
     }
   }
@@ -210,10 +204,10 @@ EngineFault ReadEngineFault(std::string_view raw, std::string_view sql) {
           ? nlohmann::json()
           : nlohmann::json::parse(raw.substr(brace), nullptr, /*allow_exceptions=*/false);
   if (json.is_object()) {
-    kind = Field(json, "exception_type", "error_type");
-    message = Field(json, "exception_message", "error_message");
-    subtype = Field(json, "error_subtype", "error_subtype");
-    const std::string digits = Field(json, "position", "position");
+    kind = Field(json, {"exception_type", "error_type"});
+    message = Field(json, {"exception_message", "error_message"});
+    subtype = Field(json, {"error_subtype"});
+    const std::string digits = Field(json, {"position"});
     // Longer than 18 digits is DuckDB's "unknown", 2^64 - 1.
     if (!digits.empty() && digits.size() <= 18 &&
         std::all_of(digits.begin(), digits.end(), [](char c) { return c >= '0' && c <= '9'; })) {

@@ -258,6 +258,16 @@ TEST_F(EngineTest, NamesAColumnOfAnUnsupportedType) {
   }
 }
 
+TEST_F(EngineTest, TellsAnErrorOfAFileInOneLine) {
+  const std::string path = folder_.Write("bad.csv", "a\n1\nfoo\n");
+  EXPECT_EQ(
+      Text(Run("SELECT * FROM read_csv('" + path +
+                   "', auto_detect = false, header = true, columns = {'a': 'INTEGER'})",
+               {path})),
+      "the SQL meets a value of the wrong type: CSV Error on Line: 3 Original Line: foo Error "
+      "when converting column \"a\". Could not convert string \"foo\" to 'INTEGER'");
+}
+
 TEST_F(EngineTest, RefusesAValueBeyondItsType) {
   // DuckDB 1.4.4 gives 157.40 here, which is no DECIMAL(4,2).
   EXPECT_EQ(Code(Run("SELECT '1.574e2'::DECIMAL(4,2) AS d")), ErrorCode::kOutOfRange);

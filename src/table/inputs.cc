@@ -47,10 +47,9 @@ Result<void> CheckSpec(const InputSpec& spec) {
           .At({.field = column.name});
     }
   }
-  const bool one_byte = spec.delimiter.size() == 1;
-  const char c = one_byte ? spec.delimiter[0] : '\0';
-  if (spec.format == "csv" && c != '\t' &&
-      (c < ' ' || c > '~' || c == '"' || c == ' ' || std::isalnum(c) != 0)) {
+  constexpr std::string_view kSigns = "\t!#$%&'()*+,-./:;<=>?@[\\]^_`{|}~";
+  if (spec.format == "csv" &&
+      (spec.delimiter.size() != 1 || kSigns.find(spec.delimiter) == std::string_view::npos)) {
     return Err(ErrorCode::kInvalidArgument,
                "the delimiter must be one ASCII sign such as , ; | or a tab, not \"{}\"",
                spec.delimiter);
@@ -68,7 +67,7 @@ std::string ColumnTypes(const Schema& columns) {
   return "{" + text + "}";
 }
 
-std::string Relation(const Schema& columns, const std::string& source) {
+std::string SelectFrom(const Schema& columns, const std::string& source) {
   std::string names;
   for (const Column& column : columns) {
     names += (names.empty() ? "" : ", ") + QuoteName(column.name);
@@ -161,15 +160,15 @@ Result<InputRelation> OpenInput(const InputSpec& spec) {
   FUQI_ASSIGN_OR_RETURN(const std::string path, CanonicalPath(spec.path).At(file));
   if (spec.format == "csv") {
     FUQI_RETURN_IF_ERROR(CheckText(spec, path).At(file));
-    return InputRelation{Relation(spec.columns, CsvSource(spec, path)), path};
+    return InputRelation{SelectFrom(spec.columns, CsvSource(spec, path)), path};
   }
   if (spec.format == "jsonl") {
     FUQI_RETURN_IF_ERROR(CheckText(spec, path).At(file));
-    return InputRelation{Relation(spec.columns, JsonSource(spec, path)), path};
+    return InputRelation{SelectFrom(spec.columns, JsonSource(spec, path)), path};
   }
   if (spec.format == "parquet") {
     FUQI_RETURN_IF_ERROR(CheckParquet(path, spec.columns).At(file));
-    return InputRelation{Relation(spec.columns, ParquetSource(path)), path};
+    return InputRelation{SelectFrom(spec.columns, ParquetSource(path)), path};
   }
   return Err(ErrorCode::kUnsupported, "format \"{}\" is not one of csv, jsonl, parquet",
              spec.format);

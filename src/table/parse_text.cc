@@ -8,6 +8,7 @@
 #include "base/time.h"
 #include "base/utf8.h"
 #include "table/datum.h"
+#include "table/position.h"
 
 namespace fuqi::table {
 namespace {
@@ -22,25 +23,17 @@ std::string_view TrimSpaces(std::string_view text) {
   return text;
 }
 
-// An error's copy of the text: enough to recognise it by.
-std::string Excerpt(std::string_view text) {
-  constexpr size_t kMaxBytes = 60;
-  if (text.size() <= kMaxBytes) {
-    return std::string(text);
-  }
-  size_t end = kMaxBytes;
-  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xc0) == 0x80) {
-    --end;
-  }
-  return std::string(text.substr(0, end)) + "…";
-}
+// An error repeats as much of a text as it takes to recognise it.
+constexpr size_t kExcerptBytes = 60;
 
 Error NotOfType(std::string_view text, Type type) {
-  return Err(ErrorCode::kTypeMismatch, "\"{}\" is no {}", Excerpt(text), type.ToString());
+  return Err(ErrorCode::kTypeMismatch, "\"{}\" is no {}", Excerpt(text, kExcerptBytes),
+             type.ToString());
 }
 
 Error BeyondRange(std::string_view text, Type type) {
-  return Err(ErrorCode::kOutOfRange, "\"{}\" does not fit into {}", Excerpt(text), type.ToString());
+  return Err(ErrorCode::kOutOfRange, "\"{}\" does not fit into {}", Excerpt(text, kExcerptBytes),
+             type.ToString());
 }
 
 Result<Datum> ParseBoolean(std::string_view text, Type type) {

@@ -33,4 +33,15 @@ size_t ByteOfCodePoint(std::string_view text, size_t index) {
   return byte;
 }
 
+std::string Excerpt(std::string_view text, size_t max_bytes) {
+  if (text.size() <= max_bytes) {
+    return std::string(text);
+  }
+  size_t end = max_bytes;
+  while (end > 0 && IsContinuation(text[end])) {
+    --end;
+  }
+  return std::string(text.substr(0, end)) + "…";
+}
+
 }  // namespace fuqi::table

@@ -96,5 +96,13 @@ TEST(ByteOfCodePoint, FindsTheByte) {
   EXPECT_EQ(ByteOfCodePoint("a中b", 9), 5u);
 }
 
+TEST(Excerpt, CutsBetweenCodePoints) {
+  EXPECT_EQ(Excerpt("abc", 3), "abc");
+  EXPECT_EQ(Excerpt("abcd", 3), "abc…");
+  EXPECT_EQ(Excerpt("a中文", 4), "a中…");
+  EXPECT_EQ(Excerpt("a中文", 3), "a…");
+  EXPECT_EQ(Excerpt("", 0), "");
+}
+
 }  // namespace
 }  // namespace fuqi::table
