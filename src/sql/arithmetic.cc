@@ -152,6 +152,9 @@ bool RunDecimalTruncBack(const Operation& operation, Args args, Machine&, Datum&
   return Give(Datum::Int(args[0]->i / operation.high * operation.parameter), out);
 }
 
+// All digits gone.
+bool RunZero(const Operation&, Args, Machine&, Datum& out) { return Give(Datum::Int(0), out); }
+
 // round(integer, n); beyond the type an error (DuckDB wraps around).
 template <bool kRounds>
 bool RunIntegerPrecision(const Operation& operation, Args args, Machine& machine, Datum& out) {
@@ -342,7 +345,8 @@ Result<void> BindAdd(Children, Operation& operation) {
 
 Result<void> BindSubtract(Children, Operation& operation) {
   if (AllExact(operation, 1)) {
-    return Use(operation, RunExactNegate);
+    // DuckDB makes 255 of -(1::UTINYINT).
+    return Use(operation, operation.low < 0 ? RunExactNegate : nullptr);
   }
   if (AllDouble(operation, 1)) {
     return Use(operation, RunDouble1<kNegateDouble>);
@@ -480,7 +484,8 @@ Result<void> BindDecimalPrecision(Children children, Operation& operation,
     return Use(operation, rounding.on_decimal);
   }
   if (-value->i >= from.width - from.scale) {
-    return NoSuchOverload(operation);  // DuckDB makes it 0, and 0 of NULL too
+    operation.strict = false;  // 0 of NULL too
+    return Use(operation, RunZero);
   }
   operation.parameter = kPowersOfTen[static_cast<size_t>(-value->i)];
   operation.high = kPowersOfTen[static_cast<size_t>(-value->i) + from.scale];
@@ -550,14 +555,9 @@ std::span<const Function> ArithmeticFunctions() {
       {"-", BindSubtract},
       {"/", BindDivide},
       {"//", BindIntegerDivide},
-      {"@", BindAbs},
-      {"^", BindDouble2<kPow>},
       {"abs", BindAbs},
-      {"add", BindAdd},
       {"cbrt", BindDouble1<kCbrt>},
       {"ceil", BindCeil},
-      {"ceiling", BindCeil},
-      {"divide", BindIntegerDivide},
       {"exp", BindDouble1<kExp>},
       {"floor", BindFloor},
       {"greatest", BindExtreme<1>},
@@ -566,17 +566,11 @@ std::span<const Function> ArithmeticFunctions() {
       {"isnan", BindDoubleTest<RunIsNan>},
       {"least", BindExtreme<-1>},
       {"ln", BindDouble1<kLn>},
-      {"log", BindDouble1<kLog10>},
       {"log10", BindDouble1<kLog10>},
       {"log2", BindDouble1<kLog2>},
-      {"mod", BindRemainder},
-      {"multiply", BindMultiply},
-      {"pow", BindDouble2<kPow>},
-      {"power", BindDouble2<kPow>},
       {"round", BindRound},
       {"sign", BindSign},
       {"sqrt", BindDouble1<kSqrt>},
-      {"subtract", BindSubtract},
       {"trunc", BindTrunc},
       {"xor", BindBits<kBitXor>},
       {"|", BindBits<kBitOr>},

@@ -96,12 +96,39 @@ bool RunScaleDownDecimal(const Operation& operation, Args args, Machine& machine
   return RunScaleDown(operation, args, machine, out);
 }
 
-bool RunIntegerToDouble(const Operation&, Args args, Machine&, Datum& out) {
-  return Give(Datum::Double(ToReal<double>(args[0]->i)), out);
+bool RunIntegerToDouble(const Operation& operation, Args args, Machine&, Datum& out) {
+  const bool huge = operation.args[0].id == TypeId::kHugeInt;
+  return Give(
+      Datum::Double(huge ? HugeToReal<double>(args[0]->i) : static_cast<double>(args[0]->i)), out);
 }
 
+// 10^0 … 10^38, each the nearest double.
+double DoublePower(int exponent) {
+  static const auto kPowers = [] {
+    std::array<double, kDecimalWidthMax + 1> powers{};
+    for (int i = 0; i <= kDecimalWidthMax; ++i) {
+      powers[i] = std::strtod(("1e" + std::to_string(i)).c_str(), nullptr);
+    }
+    return powers;
+  }();
+  return kPowers[exponent];
+}
+
+// Over 10^scale; beyond 2^53 the whole part and the rest each for itself. A width of more than 18
+// is a HUGEINT to DuckDB.
 bool RunDecimalToDouble(const Operation& operation, Args args, Machine&, Datum& out) {
-  return Give(Datum::Double(DecimalToDouble(args[0]->i, operation.args[0].scale)), out);
+  constexpr int128 kExact = int128{1} << 53;
+  const int128 value = args[0]->i;
+  const Type from = operation.args[0];
+  const auto real = [&](int128 part) {
+    return from.width > 18 ? HugeToReal<double>(part) : static_cast<double>(part);
+  };
+  if ((value <= kExact && value >= -kExact) || from.scale == 0) {
+    return Give(Datum::Double(real(value) / DoublePower(from.scale)), out);
+  }
+  const int128 power = kPowersOfTen[from.scale];
+  return Give(Datum::Double(real(value / power) + real(value % power) / DoublePower(from.scale)),
+              out);
 }
 
 // A whole double as an integer; it must lie within ±2^127.
@@ -118,7 +145,7 @@ bool WholeToInt(double value, int128& out) {
 // integer to DuckDB. (Above, DuckDB lets 127.6 become the TINYINT -128; that is refused here.)
 bool RunDoubleToInteger(const Operation& operation, Args args, Machine& machine, Datum& out) {
   int128 whole;
-  if (!(args[0]->d >= ToReal<double>(operation.low)) ||
+  if (!(args[0]->d >= HugeToReal<double>(operation.low)) ||
       !WholeToInt(std::nearbyint(args[0]->d), whole)) {
     return FailCast(operation, machine, out);
   }
@@ -128,9 +155,9 @@ bool RunDoubleToInteger(const Operation& operation, Args args, Machine& machine,
 // round(value × 10^scale), in double.
 bool RunDoubleToDecimal(const Operation& operation, Args args, Machine& machine, Datum& out) {
   int128 whole;
-  const double scaled = std::round(args[0]->d * DecimalToDouble(operation.parameter, 0));
+  const double scaled = std::round(args[0]->d * DoublePower(operation.result.scale));
   // The bound is 10^width as a double, which beyond 10^22 is not the number itself.
-  const double bound = DecimalToDouble(kPowersOfTen[operation.result.width], 0);
+  const double bound = DoublePower(operation.result.width);
   if (!(scaled > -bound && scaled < bound) || !WholeToInt(scaled, whole)) {
     return FailCast(operation, machine, out);
   }
@@ -641,7 +668,6 @@ Operation::Kernel FindCast(Type from, Type to, Operation& operation) {
   }
   if (IsDouble(from)) {
     if (to.id == TypeId::kDecimal) {
-      operation.parameter = kPowersOfTen[to.scale];
       return RunDoubleToDecimal;
     }
     return to.id == TypeId::kBoolean ? RunToBoolean

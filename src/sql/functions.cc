@@ -89,23 +89,6 @@ int Compare(const Datum& a, const Datum& b) {
   return 0;
 }
 
-double DecimalToDouble(int128 unscaled, int scale) {
-  // 10^0 … 10^38 as the nearest doubles.
-  static const std::array<double, kDecimalWidthMax + 1> kDoublePowers = [] {
-    std::array<double, kDecimalWidthMax + 1> powers{};
-    for (int i = 0; i <= kDecimalWidthMax; ++i) {
-      powers[i] = strtod(("1e" + std::to_string(i)).c_str(), nullptr);
-    }
-    return powers;
-  }();
-  constexpr int128 kExact = int128{1} << 53;
-  if ((unscaled <= kExact && unscaled >= -kExact) || scale == 0) {
-    return ToReal<double>(unscaled) / kDoublePowers[scale];
-  }
-  const int128 power = kPowersOfTen[scale];
-  return ToReal<double>(unscaled / power) + ToReal<double>(unscaled % power) / kDoublePowers[scale];
-}
-
 namespace internal {
 
 std::string TypeNames(std::span<const Type> types) {

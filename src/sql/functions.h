@@ -100,18 +100,14 @@ Bounds BoundsOf(Type type);
 // everything, intervals count a month as 30 days.
 int Compare(const Datum& a, const Datum& b);
 
-// A HUGEINT as DuckDB turns it into a floating number; for what fits 64 bits it is the correctly
-// rounded one.
+// A HUGEINT as DuckDB turns it into a floating number: not always the nearest.
 template <class Real>
-Real ToReal(int128 value) {
+Real HugeToReal(int128 value) {
   constexpr Real kTwoTo64 = 18446744073709551616.0;
   const auto upper = static_cast<int64_t>(value >> 64);
   const auto lower = static_cast<uint64_t>(value);
   return upper == -1 ? -static_cast<Real>(~lower) - 1
                      : static_cast<Real>(lower) + static_cast<Real>(upper) * kTwoTo64;
 }
-
-// As DuckDB casts DECIMAL(…, scale) to DOUBLE.
-double DecimalToDouble(int128 unscaled, int scale);
 
 }  // namespace fuqi::sql

@@ -384,6 +384,12 @@ bool RunDifference(const Operation& operation, Args args, Machine& machine, Datu
     if (!Split(operation.args[1], *args[1 + i], days[i], times[i])) {
       return Give(Datum::Null(), out);
     }
+    // DuckDB counts these in microseconds first.
+    int64_t us = 0;
+    if (part <= Part::kMilliseconds && operation.args[1].id == TypeId::kDate &&
+        !DateToTimestamp(days[i], us)) {
+      return FailRange(operation, machine);
+    }
   }
   const auto count = [&](int i) -> int128 {
     const CivilDate date = CivilFromDays(days[i]);
@@ -481,14 +487,16 @@ Result<void> BindToInterval(Children, Operation& operation) {
   return {};
 }
 
-bool RunLastDay(const Operation& operation, Args args, Machine&, Datum& out) {
+bool RunLastDay(const Operation& operation, Args args, Machine& machine, Datum& out) {
   int64_t days = 0;
   int64_t time = 0;
   if (!Split(operation.args[0], *args[0], days, time)) {
     return Give(Datum::Null(), out);
   }
   const CivilDate date = CivilFromDays(days);
-  return Give(Datum::Int(days + DaysInMonth(date.year, date.month) - date.day), out);
+  const int64_t last = days + DaysInMonth(date.year, date.month) - date.day;
+  // To DuckDB it is the day before the first of the next month, which must be a date too.
+  return IsFiniteDate(last + 1) ? Give(Datum::Int(last), out) : FailRange(operation, machine);
 }
 
 bool RunDayName(const Operation& operation, Args args, Machine&, Datum& out) {
@@ -531,12 +539,8 @@ std::span<const Function> TimeFunctions() {
       {"date_diff", BindDifference},
       {"date_part", BindDatePart},
       {"date_trunc", BindTruncate},
-      {"datediff", BindDifference},
-      {"datepart", BindDatePart},
-      {"datetrunc", BindTruncate},
       {"day", BindPart<Part::kDay>},
       {"dayname", BindOfTime<RunDayName>},
-      {"dayofmonth", BindPart<Part::kDay>},
       {"dayofweek", BindPart<Part::kDayOfWeek>},
       {"dayofyear", BindPart<Part::kDayOfYear>},
       {"decade", BindPart<Part::kDecade>},
@@ -567,8 +571,6 @@ std::span<const Function> TimeFunctions() {
       {"to_weeks", BindToInterval<Field::kDays, 7>},
       {"to_years", BindToInterval<Field::kMonths, 12>},
       {"week", BindPart<Part::kWeek>},
-      {"weekday", BindPart<Part::kDayOfWeek>},
-      {"weekofyear", BindPart<Part::kWeek>},
       {"year", BindPart<Part::kYear>},
       {"yearweek", BindPart<Part::kYearWeek>},
   };

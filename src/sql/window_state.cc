@@ -214,7 +214,7 @@ Result<Datum> FinishExact(const WindowPlan& window, uint64_t count, const Sum& s
     return Datum::Int(*total);
   }
   // As DuckDB: in 80 bits, but in 64 where the argument is kept in 16 bits.
-  const double scale = DecimalToDouble(kPowersOfTen[window.arg.scale], 0);
+  const double scale = HugeToReal<double>(kPowersOfTen[window.arg.scale]);
   const bool narrow = window.arg.id == TypeId::kDecimal ? window.arg.width <= 4
                                                         : window.arg.id == TypeId::kSmallInt;
   if (narrow) {
@@ -222,7 +222,7 @@ Result<Datum> FinishExact(const WindowPlan& window, uint64_t count, const Sum& s
                          (static_cast<double>(count) * scale));
   }
   const long double divisor = static_cast<long double>(count) * scale;
-  return Datum::Double(static_cast<double>(ToReal<long double>(*total) / divisor));
+  return Datum::Double(static_cast<double>(HugeToReal<long double>(*total) / divisor));
 }
 
 Result<Datum> Finish(const WindowPlan& window, const Summary& summary) {
