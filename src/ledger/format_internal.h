@@ -48,9 +48,6 @@ void EncodeFrame(uint64_t seq, const Record& record, Bytes& out);
 // The frame that starts `bytes`; empty unless it lies within them, its CRC is right and its record
 // decodes.
 std::optional<StoredRecord> DecodeFrame(uint64_t seq, ByteView bytes);
-inline size_t FrameBytes(const StoredRecord& record) {
-  return kFrameHeadBytes + record.encoded.size();
-}
 
 std::string SegmentPath(const std::string& dir, uint64_t first_seq);
 // The first sequence numbers of the segments in `dir`, ascending; kCorrupt for a *.seg that is

@@ -30,13 +30,10 @@ std::function<Result<void>(const WalkedCommit&)> VisitRecords(
     uint64_t from_seq, uint64_t limit_seq,
     const std::function<Result<void>(const StoredRecord&)>& visit) {
   return [=, &visit](const WalkedCommit& commit) -> Result<void> {
-    uint64_t seq = commit.header.first_seq;
-    for (const size_t frame : commit.frames) {
-      if (seq >= from_seq && seq < limit_seq) {
-        // The walk has decoded it once already.
-        FUQI_RETURN_IF_ERROR(visit(*internal::DecodeFrame(seq, commit.payload.subspan(frame))));
+    for (const StoredRecord& record : commit.records) {
+      if (record.seq >= from_seq && record.seq < limit_seq) {
+        FUQI_RETURN_IF_ERROR(visit(record));
       }
-      ++seq;
     }
     return {};
   };
@@ -45,7 +42,7 @@ std::function<Result<void>(const WalkedCommit&)> VisitRecords(
 }  // namespace
 
 Batch::Batch(uint64_t first_seq, const LogOptions& options)
-    : first_seq_(first_seq), bytes_max_(options.commit_bytes_max) {}
+    : first_seq_(first_seq), bytes_max_(std::min(options.commit_bytes_max, kSegmentBytesMax)) {}
 
 Result<uint64_t> Batch::Add(const Record& record) {
   const uint64_t frame = internal::kFrameHeadBytes + EncodedSize(record);
@@ -102,11 +99,17 @@ struct Log::Impl {
 };
 
 Result<void> Log::Impl::Recover() {
+  std::vector<size_t> frames;
   FUQI_ASSIGN_OR_RETURN(
       const WalkEnd found,
-      internal::WalkCommits(disk, dir, 0, kNoLimit, [this](const WalkedCommit& walked) {
+      internal::WalkCommits(disk, dir, 0, kNoLimit, [this, &frames](const WalkedCommit& walked) {
         segment = walked.segment;
-        Index(walked.offset, walked.header.first_seq, walked.frames);
+        frames.clear();
+        for (const StoredRecord& record : walked.records) {
+          const ptrdiff_t encoded_at = record.encoded.data() - walked.payload.data();
+          frames.push_back(static_cast<size_t>(encoded_at) - internal::kFrameHeadBytes);
+        }
+        Index(walked.offset, walked.header.first_seq, frames);
         return Result<void>();
       }));
   cut_bytes = found.torn_bytes;
@@ -218,6 +221,10 @@ Log::~Log() = default;
 
 Result<std::unique_ptr<Log>> Log::Open(Disk& disk, const std::string& dir,
                                        const LogOptions& options) {
+  if (options.segment_bytes > kSegmentBytesMax) {
+    return Err(ErrorCode::kInvalidArgument, "a segment of {} bytes is too large; at most {}",
+               options.segment_bytes, kSegmentBytesMax);
+  }
   FUQI_RETURN_IF_ERROR(disk.MakeDirs(dir));
   auto impl = std::make_unique<Impl>(disk, dir, options);
   FUQI_ASSIGN_OR_RETURN(impl->lock, disk.Lock(dir));

@@ -48,10 +48,13 @@ namespace fuqi::ledger {
 // Tells one log from every other; random, given at its creation, in the header of each segment.
 using LogId = std::array<uint8_t, 16>;
 
+// Bounds what a reader may have to hold in memory.
+constexpr uint32_t kSegmentBytesMax = uint32_t{1} << 30;
+
 struct LogOptions {
-  // A segment is closed when the next commit would pass this.
+  // A segment is closed when the next commit would pass this; at most kSegmentBytesMax.
   uint64_t segment_bytes = uint64_t{256} << 20;
-  // Batch::Add refuses beyond.
+  // Batch::Add refuses beyond; at most kSegmentBytesMax.
   uint32_t commit_bytes_max = 64u << 20;
   // false: for measuring and for throw-away logs; a crash may then leave anything.
   bool sync = true;
@@ -86,7 +89,7 @@ class Batch {
 class Log {
  public:
   // Opens or creates the log in `dir`, recovers the tail, takes the directory's lock. Reads the
-  // whole log. kCorrupt (with place), kIo, kUnavailable (locked).
+  // whole log. kCorrupt (with place), kUnsupported (a later format), kIo, kUnavailable (locked).
   static Result<std::unique_ptr<Log>> Open(Disk& disk, const std::string& dir,
                                            const LogOptions& options);
   ~Log();

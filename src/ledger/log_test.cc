@@ -154,6 +154,12 @@ TEST(Log, GivesACommitLargerThanASegmentOneOfItsOwn) {
   EXPECT_EQ(log->Read(1).value()->core.size(), 5000u);
 }
 
+TEST(Log, RefusesSegmentsThatReadersCannotHold) {
+  SimulatedDisk disk(1);
+  EXPECT_EQ(Log::Open(disk, "log", SmallSegments(kSegmentBytesMax + uint64_t{1})).error().code(),
+            ErrorCode::kInvalidArgument);
+}
+
 TEST(Log, ScansFromAnyRecord) {
   SimulatedDisk disk(1);
   const std::vector<TestRecord> records = WriteSample(disk, 10, SmallSegments());

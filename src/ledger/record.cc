@@ -1,5 +1,7 @@
 #include "ledger/record.h"
 
+#include <limits>
+
 namespace fuqi::ledger {
 
 size_t EncodedSize(const Record& record) {
@@ -7,6 +9,7 @@ size_t EncodedSize(const Record& record) {
 }
 
 void EncodeRecord(const Record& record, Bytes& out) {
+  FUQI_CHECK(EncodedSize(record) <= std::numeric_limits<uint32_t>::max());
   ByteWriter writer(out);
   writer.Fixed(static_cast<uint16_t>(record.type));
   writer.Fixed(record.version);

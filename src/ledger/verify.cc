@@ -20,7 +20,7 @@ constexpr uint64_t kRecordHead = 16;
 constexpr uint32_t kVersion = 1;
 constexpr uint16_t kEventType = 2;
 constexpr uint16_t kDecisionType = 3;
-constexpr uint64_t kSegmentBytesMax = uint64_t{1} << 31;
+constexpr uint64_t kSegmentFileMax = uint64_t{1} << 31;
 
 constexpr uint64_t kHash = 32;
 constexpr uint64_t kTile = 256 * kHash;
@@ -346,7 +346,7 @@ class Verifier {
   }
 
   Result<void> CheckSegment(const SegmentFile& segment, bool last) {
-    FUQI_ASSIGN_OR_RETURN(bytes_, ReadFile(disk_, dir_ + "/" + segment.name, kSegmentBytesMax));
+    FUQI_ASSIGN_OR_RETURN(bytes_, ReadFile(disk_, dir_ + "/" + segment.name, kSegmentFileMax));
     file_ = segment.name;
     last_ = last;
     report_.bytes += bytes_.size();
@@ -610,17 +610,21 @@ class Verifier {
 
   // Gaps, exchanges and doubles, from the runs as they stand in the files.
   void JudgeOrder() {
+    // First record → next after the last, of the runs before and behind the one looked at.
+    std::multimap<uint64_t, uint64_t> before;
+    std::multimap<uint64_t, uint64_t> behind;
+    for (const CommitRun& run : runs_) {
+      behind.emplace(run.first, run.next);
+    }
+    const auto holds_some_of = [](const auto& runs, uint64_t first, uint64_t next) {
+      const auto after = runs.lower_bound(next);
+      return after != runs.begin() && std::prev(after)->second > first;
+    };
     uint64_t due = 0;
-    for (size_t i = 0; i < runs_.size(); ++i) {
-      const CommitRun& run = runs_[i];
-      const auto overlaps = [](const CommitRun& other, uint64_t first, uint64_t next) {
-        return other.first < next && first < other.next;
-      };
+    for (const CommitRun& run : runs_) {
+      behind.erase(behind.find(run.first));
       if (run.first > due) {
-        const bool elsewhere =
-            std::any_of(runs_.begin() + static_cast<ptrdiff_t>(i), runs_.end(),
-                        [&](const CommitRun& other) { return overlaps(other, due, run.first); });
-        if (elsewhere) {
+        if (holds_some_of(behind, due, run.first)) {
           Problem(Kind::kReordered, run.file, run.offset, run.first,
                   Say("record {} stands before record {}", run.first, due));
         } else if (!run.after_damage) {
@@ -629,10 +633,7 @@ class Verifier {
               Say("the records from {} to {} are missing before this place", due, run.first - 1));
         }
       } else if (run.first < due) {
-        const bool twice = std::any_of(
-            runs_.begin(), runs_.begin() + static_cast<ptrdiff_t>(i),
-            [&](const CommitRun& other) { return overlaps(other, run.first, run.next); });
-        if (twice) {
+        if (holds_some_of(before, run.first, run.next)) {
           Problem(Kind::kSpliced, run.file, run.offset, run.first,
                   Say("the records from {} on stand in the log twice", run.first));
         } else {
@@ -640,6 +641,7 @@ class Verifier {
                   Say("record {} stands behind record {}", run.first, due - 1));
         }
       }
+      before.emplace(run.first, run.next);
       due = std::max(due, run.next);
     }
   }

@@ -132,7 +132,7 @@ class Walker {
     if (payload.size() != header->payload_bytes || Crc32c(payload) != header->payload_crc) {
       return Damaged(window, last);
     }
-    if (!FindFrames(*header, payload)) {
+    if (!DecodeFrames(*header, payload)) {
       return Corrupt(path_,
                      "the commit at byte {} (record {}) does not hold the records it announces",
                      offset, header->first_seq);
@@ -141,7 +141,7 @@ class Walker {
                                  .offset = offset,
                                  .header = *header,
                                  .payload = payload,
-                                 .frames = frames_}));
+                                 .records = records_}));
     end_.next_seq += header->count;
     end_.tail = offset;
     end_.segment_end = commit_end;
@@ -197,19 +197,18 @@ class Walker {
     return std::optional<uint64_t>();
   }
 
-  // Fills frames_; false unless the payload is exactly the announced records.
-  bool FindFrames(const CommitHeader& header, ByteView payload) {
-    frames_.clear();
-    size_t at = 0;
-    for (uint64_t seq = header.first_seq; at < payload.size(); ++seq) {
-      const std::optional<StoredRecord> record = DecodeFrame(seq, payload.subspan(at));
+  // Fills records_; false unless the payload is exactly the announced records.
+  bool DecodeFrames(const CommitHeader& header, ByteView payload) {
+    records_.clear();
+    for (uint64_t seq = header.first_seq; !payload.empty(); ++seq) {
+      const std::optional<StoredRecord> record = DecodeFrame(seq, payload);
       if (!record) {
         return false;
       }
-      frames_.push_back(at);
-      at += FrameBytes(*record);
+      records_.push_back(*record);
+      payload = payload.subspan(kFrameHeadBytes + record->encoded.size());
     }
-    return !frames_.empty() && frames_.size() == header.count;
+    return !records_.empty() && records_.size() == header.count;
   }
 
   Disk& disk_;
@@ -217,9 +216,9 @@ class Walker {
   const uint64_t limit_seq_;
   const std::function<Result<void>(const WalkedCommit&)>& visit_;
   WalkEnd end_;
-  std::string path_;   // of the present segment
-  uint64_t size_ = 0;  // of the present segment
-  std::vector<size_t> frames_;
+  std::string path_;                   // of the present segment
+  uint64_t size_ = 0;                  // of the present segment
+  std::vector<StoredRecord> records_;  // of the present commit
 };
 
 }  // namespace

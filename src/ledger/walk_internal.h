@@ -32,7 +32,7 @@ struct WalkedCommit {
   uint64_t offset = 0;   // of its header
   CommitHeader header;
   ByteView payload;
-  std::span<const size_t> frames;  // their offsets in the payload
+  std::span<const StoredRecord> records;
 };
 
 struct WalkEnd {
