@@ -144,7 +144,7 @@ class Logger {
     try {
       sink_->log(
           spdlog::details::log_msg(spdlog::source_loc{}, module, SpdlogLevel(level), payload));
-    } catch (const std::exception&) {
+    } catch (const std::exception&) {  // NOLINT(bugprone-empty-catch)
       // stderr is closed or full; a log line is no reason to stop deciding.
     }
   }

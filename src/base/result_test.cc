@@ -88,7 +88,9 @@ TEST(Result, RemembersWhereInTheSourceItWasMade) {
 }
 
 TEST(Error, SaysThePlaceBeforeTheMessage) {
-  const auto text = [](const Where& where) { return Err(ErrorCode::kConfig, "bad").At(where).ToString(); };
+  const auto text = [](const Where& where) {
+    return Err(ErrorCode::kConfig, "bad").At(where).ToString();
+  };
   EXPECT_EQ(text({.file = "a.toml", .line = 3, .column = 7, .field = "x.y"}),
             "a.toml:3:7: x.y: bad");
   EXPECT_EQ(text({.file = "a.toml", .line = 3}), "a.toml:3: bad");
