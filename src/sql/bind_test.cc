@@ -167,6 +167,11 @@ TEST(Bind, RefusesDivisorsThatCouldBeZero) {
       {"amount / round(nullif(rate, 0))", "unsupported 1:8 ", "nullif"},
       {"amount / nullif(rate, 0)::INTEGER", "unsupported 1:8 ", "nullif"},
       {"amount / coalesce(nullif(n, 0), 0)", "unsupported 1:8 ", "nullif"},
+      {"amount / CASE WHEN rate = 0 THEN NULL ELSE rate::INTEGER END", "unsupported 1:8 ",
+       "nullif"},
+      {"amount / CASE WHEN rate = 0 THEN 0 ELSE rate END", "unsupported 1:8 ", "nullif"},
+      {"amount / CASE WHEN n = 0 THEN NULL ELSE rate END", "unsupported 1:8 ", "nullif"},
+      {"amount / greatest(0.001, amount)::DECIMAL(18,2)", "unsupported 1:8 ", "nullif"},
       {"amount / count(payee) OVER w", "unsupported 1:8 ", "nullif"},
       {"amount / count(*) FILTER (WHERE night) OVER w", "unsupported 1:8 ", "nullif"},
       {"1 / 0", "unsupported 1:3 ", "finite"},
@@ -177,7 +182,8 @@ TEST(Bind, RefusesDivisorsThatCouldBeZero) {
         "amount / greatest(n, 1)", "amount / greatest(0.01, rate)", "amount / count(*) OVER w",
         "amount / -nullif(n, 0)", "amount / abs(nullif(rate, 0))", "rate % nullif(n, 0)",
         "amount / coalesce(nullif(n, 0), 1)", "n // n", "n % n", "amount // n",
-        "amount / nullif(n, 0)::DOUBLE"}) {
+        "amount / nullif(n, 0)::DOUBLE",
+        "amount / CASE WHEN rate::INTEGER = 0 THEN NULL ELSE rate END"}) {
     EXPECT_EQ(Bound(text).find("unsupported"), std::string::npos) << Bound(text);
   }
 }

@@ -124,20 +124,23 @@ bool IsZero(const Expr& expr) {
 bool IsPositive(const Expr& expr, const std::vector<Window>& windows);
 bool IsNeverZero(const Expr& expr, const std::vector<Window>& windows);
 
-const Expr& WithoutCasts(const Expr& expr) {
-  return expr.kind == Kind::kCast ? WithoutCasts(expr.children[0]) : expr;
-}
-
-// CASE WHEN x = 0 THEN NULL ELSE x END, which is what nullif(x, 0) means.
+// CASE WHEN x = 0 THEN NULL ELSE x END, which is what nullif(x, 0) means. The x that is compared
+// may be cast: zero stays zero. The other may not: 0.3 becomes zero.
 bool IsNullIfZero(const Expr& expr) {
   if (expr.kind != Kind::kCase || expr.children.size() != 3) {
     return false;
   }
   const Expr& when = expr.children[0];
   const Expr& then = expr.children[1];
-  return when.kind == Kind::kCompare && when.name == "=" && then.kind == Kind::kConstant &&
-         then.constant[0].is_null() && IsZero(when.children[1]) &&
-         SameExpr(WithoutCasts(when.children[0]), WithoutCasts(expr.children[2]));
+  if (when.kind != Kind::kCompare || when.name != "=" || !IsZero(when.children[1]) ||
+      then.kind != Kind::kConstant || !then.constant[0].is_null()) {
+    return false;
+  }
+  const Expr* compared = &when.children[0];
+  while (compared->kind == Kind::kCast && !SameExpr(*compared, expr.children[2])) {
+    compared = &compared->children[0];
+  }
+  return SameExpr(*compared, expr.children[2]);
 }
 
 // Casts to another type of number that cannot make a value zero that was not.
