@@ -1,94 +1,92 @@
 // fuqi generate.
 
-#include <filesystem>
+#include <fmt/format.h>
+
 #include <ostream>
 
 #include "base/disk.h"
 #include "base/messages.h"
 #include "base/time.h"
 #include "node/cli.h"
-#include "node/print.h"
+#include "node/json_text.h"
 #include "scene/generate.h"
 
 namespace fuqi::node {
 namespace {
 
-struct GenerateArguments {
-  std::string dir;
+struct GenerateCommand {
   scene::GenerateOptions options;
-  std::string start;
-  std::vector<std::string> patterns;
+  std::string start = "2026-01-01 00:00:00";
+  std::vector<std::string> patterns;  // "cycle=3"
+  std::string out;
 };
 
-// "fan_in=3"
-Result<void> SetPattern(const std::string& text, scene::GenerateOptions& options) {
-  const size_t equals = text.find('=');
-  FUQI_ASSIGN_OR_RETURN(scene::Pattern pattern, scene::ParsePattern(text.substr(0, equals)));
-  const std::string digits = equals == std::string::npos ? "" : text.substr(equals + 1);
-  if (digits.empty() || digits.size() > 6 ||
-      digits.find_first_not_of("0123456789") != std::string::npos) {
-    return Err(ErrorCode::kUsage, "--pattern takes name=count, such as fan_in=3");
+Result<void> ReadPatterns(const std::vector<std::string>& texts, scene::GenerateOptions& options) {
+  for (const std::string& text : texts) {
+    const size_t equals = text.find('=');
+    const std::string_view number =
+        equals == std::string::npos ? "" : std::string_view(text).substr(equals + 1);
+    if (number.empty() || number.size() > 6 ||
+        number.find_first_not_of("0123456789") != std::string_view::npos) {
+      return Err(ErrorCode::kUsage, "'{}' is not of the form pattern=count, as in cycle=3", text);
+    }
+    FUQI_ASSIGN_OR_RETURN(const scene::Pattern pattern,
+                          scene::ParsePattern(std::string_view(text).substr(0, equals)));
+    options.patterns[static_cast<size_t>(pattern)] = std::stoi(std::string(number));
   }
-  options.patterns[static_cast<size_t>(pattern)] = std::stoi(digits);
   return {};
 }
 
-Result<int> Generate(GenerateArguments arguments, Context& context) {
-  if (!arguments.start.empty()) {
-    FUQI_ASSIGN_OR_RETURN(int32_t days, ParseDate(arguments.start));
-    arguments.options.start_us = days * kDayUs;
-  }
-  for (const std::string& pattern : arguments.patterns) {
-    FUQI_RETURN_IF_ERROR(SetPattern(pattern, arguments.options));
-  }
-  FUQI_ASSIGN_OR_RETURN(scene::Generated generated, scene::Generate(arguments.options));
-  const std::string transactions = arguments.dir + "/transactions.csv";
-  const std::string labels = arguments.dir + "/labels.csv";
-  FUQI_RETURN_IF_ERROR(SystemDisk().MakeDirs(arguments.dir));
+Result<int> RunGenerate(GenerateCommand command, Context& context) {
+  FUQI_RETURN_IF_ERROR(ReadPatterns(command.patterns, command.options));
+  FUQI_ASSIGN_OR_RETURN(command.options.start_us, ParseTimestamp(command.start));
+  FUQI_ASSIGN_OR_RETURN(const scene::Generated generated, scene::Generate(command.options));
+
+  Disk& disk = SystemDisk();
+  FUQI_RETURN_IF_ERROR(disk.MakeDirs(command.out));
+  const std::string transactions = command.out + "/transactions.csv";
+  const std::string labels = command.out + "/labels.csv";
   FUQI_RETURN_IF_ERROR(
-      WriteFileAtomically(SystemDisk(), transactions, AsBytes(scene::TransactionsCsv(generated))));
-  FUQI_RETURN_IF_ERROR(
-      WriteFileAtomically(SystemDisk(), labels, AsBytes(scene::LabelsCsv(generated))));
+      WriteFileAtomically(disk, transactions, AsBytes(scene::TransactionsCsv(generated))));
+  FUQI_RETURN_IF_ERROR(WriteFileAtomically(disk, labels, AsBytes(scene::LabelsCsv(generated))));
+
   if (context.json) {
-    context.out << OrderedJson{{"seed", arguments.options.seed},
-                               {"accounts", generated.accounts},
-                               {"transactions", generated.transactions.size()},
-                               {"planted", generated.planted.size()},
-                               {"files", {transactions, labels}}}
-                       .dump()
+    context.out << fmt::format(R"({{"transactions":{},"planted":{},"seed":{},"files":[{},{}]}})",
+                               generated.transactions.size(), generated.planted.size(),
+                               command.options.seed, JsonString(transactions), JsonString(labels))
                 << '\n';
-  } else {
-    context.out << Say(context.language,
-                       "{} payments of {} accounts with {} planted patterns: {} and {}",
-                       generated.transactions.size(), generated.accounts, generated.planted.size(),
-                       transactions, labels)
-                << '\n';
+    return 0;
   }
+  context.out << fmt::format(fmt::runtime(Tr("{} transactions of {} accounts, {} patterns planted",
+                                             context.language)),
+                             generated.transactions.size(), generated.accounts,
+                             generated.planted.size())
+              << "\n  " << transactions << "\n  " << labels << '\n';
   return 0;
 }
 
 }  // namespace
 
 void AddGenerateCommands(Cli& cli) {
-  auto arguments = std::make_shared<GenerateArguments>();
-  CLI::App* command = cli.Command(
-      cli.root(), "generate", cli.Text("Make payments that never happened, with planted patterns"),
-      [arguments](Context& context) { return Generate(*arguments, context); });
-  command->add_option("DIR", arguments->dir, cli.Text("Folder to write the files into"))
-      ->required();
-  command->add_option("--seed", arguments->options.seed, cli.Text("The same seed, the same files"))
+  auto command = std::make_shared<GenerateCommand>();
+  CLI::App* app = cli.Command(
+      cli.root(), "generate",
+      cli.Text("Make payments that never happened, with planted laundering and card fraud"),
+      [command](Context& context) { return RunGenerate(*command, context); });
+  app->add_option("DIR,--out", command->out, cli.Text("Folder for transactions.csv and labels.csv"))
+      ->required()
+      ->type_name("DIR");
+  app->add_option("--seed", command->options.seed, cli.Text("The same seed gives the same files"))
       ->capture_default_str();
-  command->add_option("--accounts", arguments->options.accounts, cli.Text("Number of accounts"))
+  app->add_option("--accounts", command->options.accounts, cli.Text("How many accounts"))
       ->capture_default_str();
-  command->add_option("--days", arguments->options.days, cli.Text("Number of days"))
+  app->add_option("--days", command->options.days, cli.Text("How many days"))
       ->capture_default_str();
-  command->add_option("--start", arguments->start, cli.Text("First day (default 2026-01-01)"))
-      ->type_name("YYYY-MM-DD");
-  command
-      ->add_option("--pattern", arguments->patterns,
-                   cli.Text("How many of a pattern to plant; may be given for each"))
-      ->type_name("NAME=COUNT")
-      ->allow_extra_args(false);
+  app->add_option("--start", command->start, cli.Text("The first day's beginning, in UTC"))
+      ->capture_default_str();
+  app->add_option("--pattern", command->patterns,
+                  cli.Text("How many of a pattern are planted, as in cycle=3; may be repeated"))
+      ->type_name("NAME=N");
 }
 
 }  // namespace fuqi::node

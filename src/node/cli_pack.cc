@@ -139,17 +139,17 @@ void PrintCheck(const decide::CompiledPack& compiled, const PackOptions& options
     const sql::Level& l = compiled.feature_levels()[level];
     for (const sql::Window& window : l.windows) {
       const bool bounded = window.frame == sql::Window::Frame::kRange;
-      rows.push_back({std::to_string(level), sql::ToSql(window, l.input, l.time),
+      rows.push_back({std::to_string(level),
                       bounded ? DurationToText(Duration{window.length_us + pack.lateness_us})
                               : std::string(Tr("from the first event on", language)),
                       std::string(ExactWhenSharded(compiled, l, window) ? Tr("yes", language)
-                                                                        : Tr("no", language))});
+                                                                        : Tr("no", language)),
+                      sql::ToSql(window, l.input, l.time)});
     }
   }
-  PrintTable(
-      {std::string(Tr("level", language)), std::string(Tr("window", language)),
-       std::string(Tr("state kept", language)), std::string(Tr("exact when sharded", language))},
-      rows, out);
+  PrintTable({std::string(Tr("level", language)), std::string(Tr("state kept", language)),
+              std::string(Tr("exact when sharded", language)), std::string(Tr("window", language))},
+             rows, out);
   out << '\n';
   rows.clear();
   for (const decide::Rule& rule : pack.rules) {

@@ -64,16 +64,17 @@ OrderedJson SummaryJson(const decide::CompiledPack& pack, const decide::ReplaySu
 void PrintSummary(const decide::ReplaySummary& summary, bool labelled, Context& context) {
   const Language language = context.language;
   std::ostream& out = context.out;
-  out << Say(language, "{} events, {} alerts ({}); late {}, future {}, failed {}, repeated {}\n",
+  out << Say(language, "{} events, {} alerts ({}); late {}, future {}, failed {}, repeated {}",
              summary.events, summary.alerts,
              Percent(summary.events == 0 ? 0
                                          : static_cast<double>(summary.alerts) /
                                                static_cast<double>(summary.events)),
-             summary.late, summary.future, summary.failed, summary.repeated);
-  out << Say(language,
-             "{:.0f} decisions/s in {:.1f} s; one decision p50 {:.1f} µs, p99 {:.1f} µs\n",
-             summary.decisions_per_s, summary.elapsed_s, summary.p50_us, summary.p99_us);
-  out << Say(language, "digest of all decisions {}\n\n", ToHex(summary.digest));
+             summary.late, summary.future, summary.failed, summary.repeated)
+      << '\n';
+  out << Say(language, "{:.0f} decisions/s in {:.1f} s; one decision p50 {:.1f} µs, p99 {:.1f} µs",
+             summary.decisions_per_s, summary.elapsed_s, summary.p50_us, summary.p99_us)
+      << '\n';
+  out << Say(language, "digest of all decisions {}", ToHex(summary.digest)) << "\n\n";
   std::vector<std::string> header = {std::string(Tr("rule", language)),
                                      std::string(Tr("hits", language))};
   if (labelled) {
@@ -98,9 +99,10 @@ void PrintSummary(const decide::ReplaySummary& summary, bool labelled, Context& 
     out << '\n'
         << Say(language,
                "the first 1 % of {} entities by weight of hits: {} alerted, "
-               "precision {}, recall {}; base rate {}\n",
+               "precision {}, recall {}; base rate {}",
                summary.ranking->known, first.alerted, Percent(first.precision()),
-               Percent(first.recall()), Percent(summary.ranking->base_rate()));
+               Percent(first.recall()), Percent(summary.ranking->base_rate()))
+        << '\n';
   }
 }
 
@@ -136,6 +138,7 @@ Result<int> Replay(const ReplayArguments& arguments, Context& context) {
   options.progress = [&](uint64_t done) { progress.Update(done, 0); };
   FUQI_ASSIGN_OR_RETURN(decide::ReplaySummary summary, decide::Replay(reader, compiled, options));
   if (partition != nullptr) {
+    FUQI_RETURN_IF_ERROR(partition->tree().SaveHead());
     FUQI_RETURN_IF_ERROR(partition->Snapshot());
   }
   progress.Finish();

@@ -38,7 +38,8 @@ Result<int> RunSql(const SqlOptions& options, Context& context) {
                                                  : context.json          ? "json"
                                                                          : "table"));
   FUQI_ASSIGN_OR_RETURN(std::unique_ptr<table::Binder> binder, table::Binder::Open());
-  FUQI_ASSIGN_OR_RETURN(FileQuery query, ResolveFiles(*binder, options.sql, inputs));
+  FUQI_ASSIGN_OR_RETURN(FileQuery query,
+                        ResolveFiles(*binder, options.sql, inputs).At({.file = "SQL"}));
   OwnerEngine engine(context.home);
   Progress progress(context, Tr("bytes written", context.language));
   FUQI_ASSIGN_OR_RETURN(table::RowStream rows,

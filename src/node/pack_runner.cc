@@ -228,6 +228,7 @@ Result<void> PackRunner::Stop() {
   if (dead_) {
     return LogHasFailed();
   }
+  FUQI_RETURN_IF_ERROR(partition_->tree().SaveHead());
   return partition_->Snapshot();
 }
 

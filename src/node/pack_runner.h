@@ -60,8 +60,8 @@ class PackRunner {
   const decide::Partition& partition() const { return *partition_; }
   PackMetrics& metrics() { return metrics_; }
 
-  // Takes no more events, decides and commits what waits, ends the threads and writes a snapshot.
-  // kUnavailable if the log had failed.
+  // Takes no more events, decides and commits what waits, ends the threads, saves the head and
+  // writes a snapshot. kUnavailable if the log had failed.
   Result<void> Stop() FUQI_EXCLUDES(mutex_);
 
  private:

@@ -41,7 +41,9 @@ void PrintTable(const std::vector<std::string>& header,
     line.erase(line.find_last_not_of(' ') + 1);
     out << line << '\n';
   };
-  print(header);
+  if (std::any_of(header.begin(), header.end(), [](const auto& name) { return !name.empty(); })) {
+    print(header);
+  }
   for (const auto& row : rows) {
     print(row);
   }

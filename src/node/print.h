@@ -16,7 +16,8 @@ namespace fuqi::node {
 
 using OrderedJson = nlohmann::ordered_json;
 
-// An aligned table; columns whose cells are all numbers stand right.
+// An aligned table; columns whose cells are all numbers stand right. A header of empty names is not
+// printed.
 void PrintTable(const std::vector<std::string>& header,
                 const std::vector<std::vector<std::string>>& rows, std::ostream& out);
 

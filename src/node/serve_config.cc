@@ -157,19 +157,25 @@ Result<ServeConfig> LoadServeConfig(Disk& disk, const std::string& path) {
   config.http.port = address->port;
 
   FUQI_ASSIGN_OR_RETURN(size_t tls_off, Choice(local, "tls", "on", {"on", "off"}));
-  FUQI_ASSIGN_OR_RETURN(size_t tls12, Choice(local, "tls_min", "1.3", {"1.3", "1.2"}));
   if (tls_off == 0) {
     TlsSettings tls;
     FUQI_ASSIGN_OR_RETURN(tls.certificate, local.Required<std::string>("certificate"));
     FUQI_ASSIGN_OR_RETURN(tls.private_key, local.Required<std::string>("private_key"));
+    FUQI_ASSIGN_OR_RETURN(size_t tls12, Choice(local, "tls_min", "1.3", {"1.3", "1.2"}));
     tls.certificate = resolve(tls.certificate);
     tls.private_key = resolve(tls.private_key);
     tls.allow_tls12 = tls12 == 1;
     config.http.tls = std::move(tls);
   } else if (!address->loopback) {
     // SECURITY: keys and events in the clear beyond this machine:
-    // ServeConfig.RefusesPlainHttpBeyondLoopback.
+    // ServeConfigFile.RefusesPlainHttpBeyondLoopback.
     return listen.Fail("without TLS the server listens on a loopback address only");
+  }
+  for (std::string_view key : {"certificate", "private_key", "tls_min"}) {
+    FUQI_ASSIGN_OR_RETURN(std::optional<TomlNode> given, local.Optional<TomlNode>(key));
+    if (tls_off == 1 && given) {
+      return given->Fail("this is of no use with tls = \"off\"");
+    }
   }
   FUQI_ASSIGN_OR_RETURN(config.keys, local.Required<std::string>("keys"));
   FUQI_ASSIGN_OR_RETURN(config.data, local.Required<std::string>("data"));

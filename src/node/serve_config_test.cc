@@ -78,15 +78,16 @@ TEST_F(ServeConfigFile, TakesTlsForGranted) {
 }
 
 TEST_F(ServeConfigFile, RefusesPlainHttpBeyondLoopback) {
-  EXPECT_EQ(Fault(With("tls = \"off\"")), "nothing");
-  std::string open = With("tls = \"off\"");
-  open.replace(open.find("127.0.0.1"), 9, "0.0.0.0");
-  Has(Fault(open), "serve.toml:2:10: local.listen: without TLS");
-  open.replace(open.find("0.0.0.0"), 7, "192.0.2.1");
-  Has(Fault(open), "loopback");
-  std::string v6 = With("tls = \"off\"");
-  v6.replace(v6.find("127.0.0.1"), 9, "[::1]");
-  EXPECT_EQ(Fault(v6), "nothing");
+  auto plain = [](const std::string& address) {
+    return "[local]\nlisten = \"" + address +
+           ":80\"\ntls = \"off\"\nkeys = \"k\"\ndata = \"d\"\n[local.packs]\na = \"p\"\n";
+  };
+  EXPECT_EQ(Fault(plain("127.0.0.1")), "nothing");
+  EXPECT_EQ(Fault(plain("[::1]")), "nothing");
+  Has(Fault(plain("0.0.0.0")), "serve.toml:2:10: local.listen: without TLS");
+  Has(Fault(plain("192.0.2.1")), "loopback");
+  Has(Fault(plain("[::]")), "loopback");
+  Has(Fault(With("tls = \"off\"")), "local.certificate: this is of no use");
 }
 
 TEST_F(ServeConfigFile, RefusesUnknownKeysWhereverTheyStand) {
