@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <functional>
-#include <map>
 #include <set>
 
 #include "base/check.h"
@@ -98,25 +97,28 @@ Result<void> PackCompiler::CheckNames() {
   out_.event_schema_ = pack_.schema();
   out_.key_column_ = table::FindColumn(out_.event_schema_, pack_.key);
   out_.time_column_ = table::FindColumn(out_.event_schema_, pack_.time);
-  std::map<std::string_view, std::string_view> taken;
-  for (const EventColumn& column : pack_.columns) {
-    taken.emplace(column.name, "column");
-  }
-  auto take = [&](std::string_view name, std::string_view kind, const Where& where) -> Result<void> {
-    auto [it, fresh] = taken.emplace(name, kind);
-    if (!fresh) {
-      return Err(ErrorCode::kAlreadyExists, "{} '{}' has the name of a {}: it would shadow it", kind,
-                 name, it->second)
-          .At(where);
-    }
-    return {};
+  auto is_column = [&](const std::string& name) {
+    return table::FindColumn(out_.event_schema_, name) >= 0;
+  };
+  auto shadows_column = [&](const std::string& name) {
+    return Err(ErrorCode::kAlreadyExists,
+               "'{}' is a column of the table already and would be shadowed", name);
   };
   for (const auto& [name, fragment] : pack_.windows) {
-    FUQI_RETURN_IF_ERROR(take(name, "window", fragment.where));
+    if (is_column(name)) {
+      return shadows_column(name).At(fragment.where);
+    }
     window_names_.push_back(name);
   }
   for (const Feature& feature : pack_.features) {
-    FUQI_RETURN_IF_ERROR(take(feature.name, "feature", feature.sql.where));
+    if (is_column(feature.name)) {
+      return shadows_column(feature.name).At(feature.sql.where);
+    }
+    if (std::ranges::find(window_names_, feature.name) != window_names_.end()) {
+      return Err(ErrorCode::kAlreadyExists, "'{}' is a window already and would be shadowed",
+                 feature.name)
+          .At(feature.sql.where);
+    }
   }
   return {};
 }
@@ -142,14 +144,14 @@ Result<void> PackCompiler::Resolve(const sql::Fragment& fragment,
       known.push_back(feature.name);
     }
     if (std::optional<std::string> near = NearestName(reference.name, known)) {
-      return fragment.At(reference.position,
-                         Err(ErrorCode::kNotFound,
-                             "there is no column or feature '{}'; did you mean '{}'?",
-                             reference.name, *near));
+      return fragment.At(
+          reference.position,
+          Err(ErrorCode::kNotFound, "there is no column or feature '{}'; did you mean '{}'?",
+              reference.name, *near));
     }
-    return fragment.At(reference.position,
-                       Err(ErrorCode::kNotFound, "there is no column or feature '{}'",
-                           reference.name));
+    return fragment.At(
+        reference.position,
+        Err(ErrorCode::kNotFound, "there is no column or feature '{}'", reference.name));
   }
   return {};
 }
@@ -213,9 +215,9 @@ Result<void> PackCompiler::Place(size_t feature, std::vector<size_t>& path) {
   // A chain of dependencies becomes a chain of levels: bounded, so that neither the stack here nor
   // the batch statement grows without end.
   constexpr int kLevelsMax = 50;
-  const Error too_deep = Err(ErrorCode::kUnsupported,
-                             "features read each other over more than {} levels", kLevelsMax)
-                             .At(pack_.features[feature].sql.where);
+  const Error too_deep =
+      Err(ErrorCode::kUnsupported, "features read each other over more than {} levels", kLevelsMax)
+          .At(pack_.features[feature].sql.where);
   if (path.size() >= kLevelsMax) {
     return too_deep;
   }
@@ -235,8 +237,8 @@ Result<void> PackCompiler::Place(size_t feature, std::vector<size_t>& path) {
 
 Result<sql::Level> PackCompiler::Bind(const std::vector<sql::Fragment>& items,
                                       const std::vector<sql::Fragment>& windows) {
-  FUQI_ASSIGN_OR_RETURN(
-      sql::Level level, sql::BindLevel(binder_, input_, out_.time_column_, items, windows));
+  FUQI_ASSIGN_OR_RETURN(sql::Level level,
+                        sql::BindLevel(binder_, input_, out_.time_column_, items, windows));
   FUQI_CHECK(level.outputs.size() == items.size());
   return level;
 }
@@ -330,9 +332,9 @@ Result<void> PackCompiler::BindRules() {
   for (size_t i = 0; i < items.size(); ++i) {
     const sql::Level::Output& output = level.outputs[i];
     if (output.expr.type.id != table::TypeId::kBoolean) {
-      return items[i].At(-1, Err(ErrorCode::kTypeMismatch,
-                                 "a rule is a condition, BOOLEAN; this one is {}",
-                                 output.expr.type.ToString()));
+      return items[i].At(
+          -1, Err(ErrorCode::kTypeMismatch, "a rule is a condition, BOOLEAN; this one is {}",
+                  output.expr.type.ToString()));
     }
     FUQI_ASSIGN_OR_RETURN(CompiledPack::Output compiled, CompileOutput(items[i], output, i));
     out_.rule_outputs_.push_back(std::move(compiled));

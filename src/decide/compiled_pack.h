@@ -2,10 +2,10 @@
 
 // A pack whose fragments are bound and compiled: shared, read-only, any thread.
 //
-// Features fall into levels: one that reads no other feature is of level 0, any other stands one above
-// the highest that it reads. Level k reads the event's columns and all features of the levels before
-// it, in level order; its windows hold rows of just these. The rules are the last level, without
-// windows, so that an event and its feature row are all that they need.
+// Features fall into levels: one that reads no other feature is of level 0, any other stands one
+// above the highest that it reads. Level k reads the event's columns and all features of the levels
+// before it, in level order; its windows hold rows of just these. The rules are the last level,
+// without windows, so that an event and its feature row are all that they need.
 
 #include <cstdint>
 #include <memory>
@@ -64,8 +64,8 @@ class CompiledPack {
 
   // The batch form: one SELECT over `events`, a SELECT that gives the event table's columns as they
   // arrive, with the key, every feature and every rule (RuleColumn) as columns, ordered by arrival.
-  // DuckDB evaluates the pack's own text; nothing of the streaming executor takes part. All events of
-  // `events` enter windows: the caller leaves out those that are out of bounds.
+  // DuckDB evaluates the pack's own text; nothing of the streaming executor takes part. All events
+  // of `events` enter windows: the caller leaves out those that are out of bounds.
   Result<std::string> BatchSql(const std::string& events, sql::Arrivals arrivals) const;
 
   // Column lineage of features and rules down to event columns.

@@ -88,18 +88,18 @@ INSTANTIATE_TEST_SUITE_P(
         BadText{"rule_reads_missing_column", "amount >= 1000", "2 > 1 AND balance >= 1000",
                 ErrorCode::kNotFound, "no column or feature 'balance'", "balance"},
         BadText{"unknown_window", "payees_1d = \"count(DISTINCT payee) OVER payer_1d\"",
-                "payees_1d = \"count(DISTINCT payee) OVER payer_2d\"", ErrorCode::kNotFound, "payer_2d",
-                "payer_2d"},
+                "payees_1d = \"count(DISTINCT payee) OVER payer_2d\"", ErrorCode::kNotFound,
+                "payer_2d", "payer_2d"},
         BadText{"unknown_in_window", "PARTITION BY payee ORDER", "PARTITION BY payees ORDER",
                 ErrorCode::kNotFound, "did you mean", "payees"},
         BadText{"window_by_other_time", "PARTITION BY payer ORDER BY ts\"",
                 "PARTITION BY payer ORDER BY amount\"", ErrorCode::kUnsupported, "", "amount"},
         BadText{"feature_shadows_column", "previous = \"lag", "payee = \"lag",
-                ErrorCode::kAlreadyExists, "feature 'payee' has the name of a column", "\"lag"},
+                ErrorCode::kAlreadyExists, "'payee' is a column of the table already", "\"lag"},
         BadText{"feature_shadows_window", "previous = \"lag", "payer_1d = \"lag",
-                ErrorCode::kAlreadyExists, "feature 'payer_1d' has the name of a window", "\"lag"},
+                ErrorCode::kAlreadyExists, "'payer_1d' is a window already", "\"lag"},
         BadText{"window_shadows_column", "payer_all = \"PARTITION", "amount = \"PARTITION",
-                ErrorCode::kAlreadyExists, "window 'amount' has the name of a column",
+                ErrorCode::kAlreadyExists, "'amount' is a column of the table already",
                 "\"PARTITION BY payer ORDER BY ts\""},
         BadText{"reads_itself", "amount / nullif(sum_1d, 0)", "share / nullif(sum_1d, 0)",
                 ErrorCode::kInvalidArgument, "share (", "\"share"},
@@ -134,7 +134,8 @@ TEST(CompiledPack, NamesEveryFeatureOfACircleWithItsPlace) {
 }
 
 TEST(CompiledPack, NamesACircleThroughAWindow) {
-  auto compiled = TryCompile(SmallPackWith("PARTITION BY payee ORDER", "PARTITION BY payers_2h ORDER"));
+  auto compiled =
+      TryCompile(SmallPackWith("PARTITION BY payee ORDER", "PARTITION BY payers_2h ORDER"));
   ASSERT_FALSE(compiled.has_value());
   EXPECT_NE(compiled.error().message().find("payers_2h"), std::string::npos);
   EXPECT_NE(compiled.error().message().find("circle"), std::string::npos);

@@ -220,6 +220,7 @@ std::vector<Datum> Core::Impl::Cells(const Event& event) const {
 
 void Core::Impl::EvaluateFeatures(int64_t ts_us, Decision& decision) {
   size_t next = pack->event_schema().size();
+  size_t text_bytes = 0;
   for (size_t k = 0; k < pack->feature_levels().size(); ++k) {
     const std::span<const Datum> columns(cells.data(), next);
     Result<std::vector<Datum>> pushed = windows[k].Push(columns, ts_us, events, scratch);
@@ -230,6 +231,13 @@ void Core::Impl::EvaluateFeatures(int64_t ts_us, Decision& decision) {
       Result<Datum> value = !pushed && output.reads_windows
                                 ? Result<Datum>(pushed.error())
                                 : output.program.Run(columns, values, scratch);
+      if (value && value->kind == Datum::Kind::kText) {
+        text_bytes += value->t.size;
+        if (text_bytes > kRowTextBytesMax) {
+          value = Err(ErrorCode::kOutOfRange, "texts of {} bytes in all; a feature row may have {}",
+                      text_bytes, kRowTextBytesMax);
+        }
+      }
       if (value) {
         cells[next] = *value;
         decision.features.Set(output.index, *value);
@@ -241,8 +249,8 @@ void Core::Impl::EvaluateFeatures(int64_t ts_us, Decision& decision) {
   }
 }
 
-void Core::Impl::EvaluateRules(sql::Scratch& memory, std::span<const Datum> row,
-                               Decision& decision, std::vector<Datum>* values) const {
+void Core::Impl::EvaluateRules(sql::Scratch& memory, std::span<const Datum> row, Decision& decision,
+                               std::vector<Datum>* values) const {
   const std::vector<Rule>& rules = pack->pack().rules;
   for (const CompiledPack::Output& output : pack->rule_outputs()) {
     Result<Datum> value = output.program.Run(row, {}, memory);
@@ -273,8 +281,15 @@ Result<void> ValidateEvent(const CompiledPack& pack, const Event& event) {
     return Err(ErrorCode::kInvalidArgument, "an event of {} values; table '{}' has {} columns",
                event.columns.size(), pack.pack().event_table, schema.size());
   }
+  size_t text_bytes = 0;
   for (size_t i = 0; i < schema.size(); ++i) {
-    FUQI_RETURN_IF_ERROR(CheckValue(schema[i], event.columns[i]).At({.field = schema[i].name}));
+    const Datum& value = event.columns[i];
+    FUQI_RETURN_IF_ERROR(CheckValue(schema[i], value).At({.field = schema[i].name}));
+    text_bytes += value.kind == Datum::Kind::kText ? value.t.size : 0;
+  }
+  if (text_bytes > kRowTextBytesMax) {
+    return Err(ErrorCode::kOutOfRange, "texts of {} bytes in all; an event may have {}", text_bytes,
+               kRowTextBytesMax);
   }
   return {};
 }

@@ -23,8 +23,9 @@
 
 namespace fuqi::decide {
 
-// Bound of one text value of an event.
+// Bounds of one text value of an event, of all its texts, and of all texts in a feature row.
 inline constexpr size_t kEventTextBytesMax = size_t{64} << 10;
+inline constexpr size_t kRowTextBytesMax = size_t{1} << 20;
 
 // Checks what the table demands of an event. kInvalidArgument: number of values, a missing one;
 // kTypeMismatch: a value of another kind, or that its type cannot hold; kParse: text that is not
@@ -61,9 +62,9 @@ class Core {
                           std::vector<table::Datum>* rule_values = nullptr) const;
 
   const CompiledPack& pack() const;
-  uint64_t events() const;           // folded so far
-  uint64_t state_bytes() const;      // of the windows, estimated
-  uint64_t window_steps() const;     // entries that windows touched so far
+  uint64_t events() const;        // folded so far
+  uint64_t state_bytes() const;   // of the windows, estimated
+  uint64_t window_steps() const;  // entries that windows touched so far
 
   // The whole state in one form that depends only on the events folded.
   void Save(Bytes& out) const;

@@ -180,6 +180,20 @@ TEST(Core, RefusesEventsThatAreNotOfTheTable) {
   EXPECT_TRUE(core.Validate(Payment("1", kStartUs, "a", "", 1)).has_value());
 }
 
+TEST(Core, BoundsTheTextsOfAFeatureRow) {
+  std::string many = "payer";
+  for (int i = 1; i < 20; ++i) {
+    many += " || payer";
+  }
+  auto pack = MustCompile(SmallPackWith("lag(amount) OVER payer_all", many));
+  ASSERT_NE(pack, nullptr);
+  Core core(pack);
+  EXPECT_EQ(core.Decide(Payment("1", kStartUs, "a", "x", 1), 1).flags, 0u);
+  const Decision failed = core.Decide(Payment("2", kStartUs, std::string(60'000, 'a'), "x", 1), 3);
+  EXPECT_EQ(failed.flags, kEvaluationError);
+  EXPECT_TRUE(failed.error.starts_with("previous: texts of 1200000 bytes")) << failed.error;
+}
+
 TEST(Core, RefusesNumbersThatAreNotFinite) {
   std::string text(kSmallPack);
   text.replace(text.find("payee = { type = \"VARCHAR\""), 26, "payee = { type = \"DOUBLE\" ");

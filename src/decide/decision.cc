@@ -11,9 +11,12 @@ constexpr size_t kSeqDigits = 20;  // of the greatest uint64_t, so that ids sort
 
 std::string_view FlagName(Flag flag) {
   switch (flag) {
-    case kLate: return "late";
-    case kFuture: return "future";
-    case kEvaluationError: return "evaluation_error";
+    case kLate:
+      return "late";
+    case kFuture:
+      return "future";
+    case kEvaluationError:
+      return "evaluation_error";
   }
   return "unknown";
 }

@@ -15,8 +15,8 @@ namespace fuqi::decide {
 enum Flag : uint32_t {
   kLate = 1,    // older than the newest event by more than the pack's lateness: kept out of windows
   kFuture = 2,  // further ahead than the pack allows: kept out of windows
-  kEvaluationError = 4,  // a feature or rule could not be evaluated; `error` says which and why; the
-                         // pack's default action was taken unless a rule asked for more
+  kEvaluationError = 4,  // a feature or rule could not be evaluated; `error` says which and why;
+                         // the pack's default action was taken unless a rule asked for more
 };
 // "late", "future", "evaluation_error"
 std::string_view FlagName(Flag flag);
@@ -29,8 +29,8 @@ struct Decision {
   Action action = Action::kApprove;
   uint32_t flags = 0;
   std::vector<uint32_t> hits;  // indexes into the pack's rules, rising
-  table::Row features;         // in the pack's feature order; NULL throughout when kept out of windows
-  std::string error;           // English; empty unless kEvaluationError
+  table::Row features;  // in the pack's feature order; NULL throughout when kept out of windows
+  std::string error;    // English; empty unless kEvaluationError
 
   uint64_t seq() const { return event_seq + 1; }  // of the Decision record
 };

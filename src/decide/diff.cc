@@ -35,7 +35,8 @@ Result<Admission> Admit(const DataAccess& access, const CompiledPack& pack,
       continue;  // the reader of events refuses it
     }
     const int128 time = (*values)[0].i;
-    if (newest && (*newest - time > pack.pack().lateness_us || time - *newest > pack.pack().gap_us)) {
+    if (newest &&
+        (*newest - time > pack.pack().lateness_us || time - *newest > pack.pack().gap_us)) {
       admission.refused.push_back(row);
       continue;
     }
@@ -64,8 +65,8 @@ table::Relation RefusedRelation(const std::vector<uint64_t>& refused) {
   return relation;
 }
 
-// Whether the expression, or a window or column that it reads, is made of a construct that executors
-// may compute within a bound only. `columns`: which of the level's inputs are.
+// Whether the expression, or a window or column that it reads, is made of a construct that
+// executors may compute within a bound only. `columns`: which of the level's inputs are.
 bool IsTolerant(const sql::Level& level, const sql::Expr& expr, const std::vector<bool>& columns) {
   using Kind = sql::Expr::Kind;
   auto any = [&](const std::vector<sql::Expr>& exprs) {
@@ -80,8 +81,8 @@ bool IsTolerant(const sql::Level& level, const sql::Expr& expr, const std::vecto
   }
   if (expr.kind == Kind::kWindow) {
     const sql::Window& window = level.windows[expr.column];
-    return any(window.args) || is_tolerant(sql::FindCall(sql::Construct::Kind::kWindow,
-                                                         window.function, window.args));
+    return any(window.args) ||
+           is_tolerant(sql::FindCall(sql::Construct::Kind::kWindow, window.function, window.args));
   }
   if (expr.kind == Kind::kCall &&
       (is_tolerant(sql::FindCall(sql::Construct::Kind::kFunction, expr.name, expr.children)) ||
@@ -115,8 +116,8 @@ class Comparison {
             std::string stream) {
     ++result_.mismatches;
     if (result_.first.size() < DiffResult::kListedMax) {
-      result_.first.push_back({row, KeyText(event), std::string(column), std::move(batch),
-                               std::move(stream)});
+      result_.first.push_back(
+          {row, KeyText(event), std::string(column), std::move(batch), std::move(stream)});
     }
   }
 

@@ -1,7 +1,8 @@
 #pragma once
 
-// A pack on the same events in batch and as a stream, cell by cell: DuckDB runs the pack's text as one
-// statement, the core decides event by event, and every feature and rule of every event must agree.
+// A pack on the same events in batch and as a stream, cell by cell: DuckDB runs the pack's text as
+// one statement, the core decides event by event, and every feature and rule of every event must
+// agree.
 
 #include <cstdint>
 #include <functional>
@@ -28,15 +29,15 @@ struct DiffResult {
   uint64_t mismatches = 0;  // of these
   // Not identical and within the bound of docs/sql.md for constructs that are tolerant.
   uint64_t tolerated = 0;
-  // Events too late or too far ahead: the batch leaves them out, the stream must flag just these and
-  // give them no features.
+  // Events too late or too far ahead: the batch leaves them out, the stream must flag just these
+  // and give them no features.
   uint64_t out_of_bounds = 0;
   std::vector<Mismatch> first;  // at most kListedMax
 };
 
-// Reads the source three times. Where times go back, the batch form joins each row with its past: its
-// cost grows with the square of a partition's rows. An error in the batch statement (a failed cast,
-// an overflow) is the result's error; a stream keeps deciding there.
+// Reads the source three times. Where times go back, the batch form joins each row with its past:
+// its cost grows with the square of a partition's rows. An error in the batch statement (a failed
+// cast, an overflow) is the result's error; a stream keeps deciding there.
 Result<DiffResult> Diff(const DataAccess& access, std::shared_ptr<const CompiledPack> pack,
                         const SourcePlan& plan, const std::function<void(uint64_t)>& progress = {});
 

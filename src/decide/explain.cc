@@ -65,8 +65,9 @@ Result<Explanation> Explain(const ledger::Log& log, const ledger::Tree& tree,
   FUQI_ASSIGN_OR_RETURN(out.publish_seq, DecodeDecisionPublish(*record));
   FUQI_ASSIGN_OR_RETURN(PublishRecord publish, ReadPublish(log, out.publish_seq));
   if (publish.hash != pack.pack().hash) {
-    return Err(ErrorCode::kInvalidArgument, "decision {} was taken by version {} of the pack, not by {}",
-               decision_seq, ToHex(publish.hash), ToHex(pack.pack().hash));
+    return Err(ErrorCode::kInvalidArgument,
+               "decision {} was taken by version {} of the pack, not by {}", decision_seq,
+               ToHex(publish.hash), ToHex(pack.pack().hash));
   }
   FUQI_ASSIGN_OR_RETURN(Decision decision, DecodeDecision(publish.features, publish.rules.size(),
                                                           *record, decision_seq));

@@ -39,8 +39,8 @@ struct Explanation {
     std::string rule;
     Action then = Action::kReview;
     Bilingual reason;
-    std::string clause;  // may be empty
-    std::string when;    // the condition as the pack has it
+    std::string clause;        // may be empty
+    std::string when;          // the condition as the pack has it
     std::vector<Value> reads;  // columns and features in it, and their values here
   };
 
@@ -62,13 +62,14 @@ struct Explanation {
   ledger::RecordProof event_proof;
 };
 
-// The pack version that decided, compiled anew from its Publish record. kNotFound: `decision_seq` is
-// no decision.
+// The pack version that decided, compiled anew from its Publish record. kNotFound: `decision_seq`
+// is no decision.
 Result<std::shared_ptr<const CompiledPack>> PackOfDecision(const ledger::Log& log,
                                                            table::Binder& binder,
                                                            uint64_t decision_seq);
 
-// `pack`: of PackOfDecision, or the same version otherwise compiled (kInvalidArgument if it is not).
+// `pack`: of PackOfDecision, or the same version otherwise compiled (kInvalidArgument if it is
+// not).
 Result<Explanation> Explain(const ledger::Log& log, const ledger::Tree& tree,
                             const CompiledPack& pack, uint64_t decision_seq);
 

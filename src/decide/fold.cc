@@ -42,8 +42,8 @@ Result<table::Row> AdaptRow(const table::Schema& from, const table::Row& row,
     const int source = table::FindColumn(from, to[i].name);
     if (source >= 0 && from[source].type != to[i].type) {
       return Err(ErrorCode::kConflict,
-                 "column '{}' was {} when the log's events were admitted and is now {}",
-                 to[i].name, from[source].type.ToString(), to[i].type.ToString());
+                 "column '{}' was {} when the log's events were admitted and is now {}", to[i].name,
+                 from[source].type.ToString(), to[i].type.ToString());
     }
     if (source >= 0) {
       adapted.Set(i, row[source]);

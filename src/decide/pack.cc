@@ -14,8 +14,6 @@ namespace {
 
 constexpr std::array<std::string_view, 7> kActionNames = {"approve", "review", "step_up", "limit",
                                                           "hold",    "block",  "freeze"};
-std::string ActionNames() { return fmt::format("{}", fmt::join(kActionNames, ", ")); }
-
 constexpr std::string_view kPackFile = "pack.toml";
 constexpr std::string_view kSourcesFile = "sources.toml";
 constexpr std::string_view kScenarioDir = "scenarios";
@@ -78,8 +76,9 @@ Result<std::string> RequiredName(const TomlNode& table, std::string_view key) {
   FUQI_ASSIGN_OR_RETURN(TomlNode node, table.Required<TomlNode>(key));
   FUQI_ASSIGN_OR_RETURN(std::string name, node.As<std::string>());
   if (!IsPackName(name)) {
-    return node.Fail("'{}' is no name: small letters, digits and _, a letter first, at most {} bytes",
-                     name, kNameBytesMax);
+    return node.Fail(
+        "'{}' is no name: small letters, digits and _, a letter first, at most {} bytes", name,
+        kNameBytesMax);
   }
   return name;
 }
@@ -117,8 +116,8 @@ Result<table::Type> ReadType(const TomlNode& node) {
   FUQI_ASSIGN_OR_RETURN(std::string name, node.As<std::string>());
   Result<table::Type> type = table::ParseType(name);
   if (!type || type->id == table::TypeId::kNull) {
-    return node.Fail("'{}' is no type that Fuqi has, such as BIGINT, DECIMAL(18,2), VARCHAR or TIMESTAMP",
-                     name);
+    return node.Fail(
+        "'{}' is no type that Fuqi has, such as BIGINT, DECIMAL(18,2), VARCHAR or TIMESTAMP", name);
   }
   return type;
 }
@@ -219,8 +218,8 @@ Result<void> Reader::ReadColumn(const TomlNode::Entry& entry) {
   FUQI_ASSIGN_OR_RETURN(std::optional<bool> nullable, entry.value.Optional<bool>("nullable"));
   const bool is_key_or_time = column.name == pack_.key || column.name == pack_.time;
   if (is_key_or_time && nullable.value_or(false)) {
-    return entry.value.Fail("column '{}' identifies the event or tells its time and cannot be nullable",
-                            column.name);
+    return entry.value.Fail(
+        "column '{}' identifies the event or tells its time and cannot be nullable", column.name);
   }
   column.nullable = nullable.value_or(!is_key_or_time);
   pack_.columns.push_back(std::move(column));
@@ -418,11 +417,12 @@ bool IsScenarioPath(std::string_view path) {
 
 std::string_view ActionName(Action action) { return kActionNames[static_cast<size_t>(action)]; }
 
+std::string ActionNames() { return fmt::format("{}", fmt::join(kActionNames, ", ")); }
+
 Result<Action> ParseAction(std::string_view name) {
   const auto* found = std::find(kActionNames.begin(), kActionNames.end(), name);
   if (found == kActionNames.end()) {
-    return Err(ErrorCode::kInvalidArgument, "'{}' is no action: one of {}", name,
-               ActionNames());
+    return Err(ErrorCode::kInvalidArgument, "'{}' is no action: one of {}", name, ActionNames());
   }
   return static_cast<Action>(found - kActionNames.begin());
 }
@@ -462,9 +462,8 @@ Digest ContentHash(const PackFiles& files) {
 bool IsPackName(std::string_view name) {
   auto is_small = [](char c) { return c >= 'a' && c <= 'z'; };
   return !name.empty() && name.size() <= kNameBytesMax && is_small(name[0]) &&
-         std::ranges::all_of(name, [&](char c) {
-           return is_small(c) || (c >= '0' && c <= '9') || c == '_';
-         });
+         std::ranges::all_of(
+             name, [&](char c) { return is_small(c) || (c >= '0' && c <= '9') || c == '_'; });
 }
 
 Result<Pack> ParsePack(PackFiles files, const std::string& dir) {

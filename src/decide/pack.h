@@ -38,6 +38,8 @@ enum class Action : uint8_t {
 };
 // "approve", "review", "step_up", "limit", "hold", "block", "freeze"
 std::string_view ActionName(Action action);
+// All of them, for a message.
+std::string ActionNames();
 // kInvalidArgument names the ones there are.
 Result<Action> ParseAction(std::string_view name);
 
@@ -121,8 +123,9 @@ struct Pack {
   std::string name;
   std::string purpose;
   Bilingual title;
-  std::string partition;    // event column by which events may be sharded; may be empty
-  int64_t lateness_us = 0;  // how much older than the newest event one may be and still enter windows
+  std::string partition;  // event column by which events may be sharded; may be empty
+  int64_t lateness_us =
+      0;  // how much older than the newest event one may be and still enter windows
   // An event further ahead of its receipt than this is flagged and kept out of windows.
   int64_t ahead_us = 86'400'000'000;
   // The same, where no time of receipt is known (events of a file), against the newest event.

@@ -138,13 +138,12 @@ INSTANTIATE_TEST_SUITE_P(
         BadPack{"bad_default", "lateness = \"1 hour\"", "default_action = \"shrug\"",
                 "'shrug' is no action", "default_action"},
         BadPack{"other_kind", "\"event\"", "\"reference\"", "no kind of table", "kind"},
-        BadPack{"unknown_key_column", "key = \"id\"", "key = \"idd\"", "did you mean 'id'",
-                "idd"},
+        BadPack{"unknown_key_column", "key = \"id\"", "key = \"idd\"", "did you mean 'id'", "idd"},
         BadPack{"unknown_time", "time = \"ts\"", "time = \"when\"", "has no column 'when'", "when"},
         BadPack{"time_is_text", "ts = { type = \"TIMESTAMP\"", "ts = { type = \"VARCHAR\"",
                 "must be TIMESTAMP, not VARCHAR", "ts ="},
-        BadPack{"nullable_key", "id = { type = \"VARCHAR\",", "id = { nullable = true, type = \"VARCHAR\",",
-                "cannot be nullable", "id ="},
+        BadPack{"nullable_key", "id = { type = \"VARCHAR\",",
+                "id = { nullable = true, type = \"VARCHAR\",", "cannot be nullable", "id ="},
         BadPack{"unknown_partition", "partition = \"payer\"", "partition = \"payr\"",
                 "did you mean 'payer'", "payr"},
         BadPack{"bad_type", "DECIMAL(18,2)", "MONEY", "is no type that Fuqi has", "MONEY"},
@@ -155,16 +154,18 @@ INSTANTIATE_TEST_SUITE_P(
         BadPack{"window_is_number", "payer_all = \"PARTITION BY payer ORDER BY ts\"",
                 "payer_all = 3", "", "payer_all"},
         BadPack{"half_title", ", en = \"payments within a day\"", "", "en", "count_1d"},
-        BadPack{"empty_feature", "\"sum(amount) OVER payer_1d\"", "\"\"", "an empty text", "sum_1d"},
+        BadPack{"empty_feature", "\"sum(amount) OVER payer_1d\"", "\"\"", "an empty text",
+                "sum_1d"},
         BadPack{"no_rules", "[[rule]]\nid = \"burst\"", "[[rules]]\nid = \"burst\"", "rule", ""},
         BadPack{"rule_twice", "id = \"large\"", "id = \"burst\"", "a second rule of the id 'burst'",
                 ""},
         BadPack{"rule_without_when", "when = \"amount >= 1000\"\n", "", "when", "[[rule]]"},
-        BadPack{"rule_action", "then = \"block\"", "then = \"blok\"", "'blok' is no action", "blok"},
+        BadPack{"rule_action", "then = \"block\"", "then = \"blok\"", "'blok' is no action",
+                "blok"},
         BadPack{"reason_in_one_language", "{ zh = \"大额\", en = \"a large amount\" }",
                 "{ en = \"a large amount\" }", "zh", "reason"},
-        BadPack{"reason_as_text", "{ zh = \"大额\", en = \"a large amount\" }", "\"a large amount\"",
-                "", "reason"}),
+        BadPack{"reason_as_text", "{ zh = \"大额\", en = \"a large amount\" }",
+                "\"a large amount\"", "", "reason"}),
     [](const auto& info) { return info.param.name; });
 
 TEST(Pack, RefusesBytesThatAreNotUtf8) {
@@ -174,20 +175,23 @@ TEST(Pack, RefusesBytesThatAreNotUtf8) {
 }
 
 TEST(Pack, RefusesFilesThatAreNoneOfIts) {
-  for (const char* path : {"source.toml", "scenarios.toml", "scenarios/deep/a.toml", "../pack.toml"}) {
+  for (const char* path :
+       {"source.toml", "scenarios.toml", "scenarios/deep/a.toml", "../pack.toml"}) {
     Result<Pack> pack = Parse(std::string(kSmallPack), {{path, ""}});
     ASSERT_FALSE(pack.has_value()) << path;
     EXPECT_EQ(pack.error().where()->file, std::string("packs/small/") + path);
   }
   EXPECT_FALSE(ParsePack({}).has_value());
-  EXPECT_FALSE(Parse(std::string(kSmallPack), {{"pack.toml", std::string(kSmallPack)}}).has_value());
+  EXPECT_FALSE(
+      Parse(std::string(kSmallPack), {{"pack.toml", std::string(kSmallPack)}}).has_value());
 }
 
 TEST(Pack, RefusesMoreThanItsBounds) {
   EXPECT_FALSE(Parse(std::string(kSmallPack) + std::string(kPackFileBytesMax, '\n')).has_value());
   std::string many(kSmallPack);
   for (size_t i = 0; i <= kPackRulesMax; ++i) {
-    many += fmt::format("[[rule]]\nid='r{}'\nwhen='true'\nthen='review'\nreason={{zh='a',en='b'}}\n", i);
+    many += fmt::format(
+        "[[rule]]\nid='r{}'\nwhen='true'\nthen='review'\nreason={{zh='a',en='b'}}\n", i);
   }
   Result<Pack> pack = Parse(many);
   ASSERT_FALSE(pack.has_value());

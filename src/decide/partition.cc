@@ -114,7 +114,8 @@ Result<void> Partition::Impl::Recover() {
   uint64_t from = 0;
   if (latest.snapshot && latest.snapshot->seq > log->next_seq()) {
     // Snapshots are written of committed records only.
-    return Err(ErrorCode::kCorrupt, "a snapshot stands for {} records, but the log has {}: some were lost",
+    return Err(ErrorCode::kCorrupt,
+               "a snapshot stands for {} records, but the log has {}: some were lost",
                latest.snapshot->seq, log->next_seq());
   }
   if (latest.snapshot) {
@@ -128,14 +129,14 @@ Result<void> Partition::Impl::Recover() {
       recovery.snapshot_seq = from;
     }
   }
-  FUQI_RETURN_IF_ERROR(log->Scan(
-      from, [&](const ledger::StoredRecord& record) { return FoldRecord(record); }));
+  FUQI_RETURN_IF_ERROR(
+      log->Scan(from, [&](const ledger::StoredRecord& record) { return FoldRecord(record); }));
   captured_events = core.events() - recovery.folded_events;
   return {};
 }
 
 Result<void> Partition::Impl::FoldRecord(const ledger::StoredRecord& record) {
-  const Where where{.field = fmt::format("record {}", record.seq)};
+  const Where where{.field = fmt::format("#{}", record.seq)};
   if (record.type == RecordType::kPublish) {
     FUQI_ASSIGN_OR_RETURN(PublishRecord publish, DecodePublish(record).At(where));
     FUQI_RETURN_IF_ERROR(CheckSameKey(publish, *pack).At(where));
@@ -182,7 +183,7 @@ Result<std::shared_ptr<const PublishRecord>> Partition::Impl::PublishBy(uint64_t
   }
   FUQI_ASSIGN_OR_RETURN(ledger::OwnedRecord record, log->Read(seq));
   FUQI_ASSIGN_OR_RETURN(PublishRecord publish,
-                        DecodePublish(*record).At({.field = fmt::format("record {}", seq)}));
+                        DecodePublish(*record).At({.field = fmt::format("#{}", seq)}));
   return publishes[seq] = std::make_shared<const PublishRecord>(std::move(publish));
 }
 
@@ -239,8 +240,7 @@ Result<Outcome> Partition::Decide(const Event& event) {
   EncodeEvent(event_core, pack.event_schema(), event.columns, impl.encoded);
   Result<uint64_t> added = impl.open.Add(impl.encoded.As(RecordType::kEvent));
   FUQI_CHECK(added.has_value() && *added == seq);
-  impl.pending.push_back(
-      {seq, event_core.key_hash, impl.encoded.payload, outcome.decision});
+  impl.pending.push_back({seq, event_core.key_hash, impl.encoded.payload, outcome.decision});
   impl.encoded.Clear();
   EncodeDecision(impl.publish_seq, pack.feature_schema(), outcome.decision, impl.encoded);
   added = impl.open.Add(impl.encoded.As(RecordType::kDecision));
@@ -282,8 +282,7 @@ Result<std::optional<Outcome>> Partition::Impl::Repeated(uint64_t seq, const Dig
   }
   if (!same) {
     return Err(ErrorCode::kConflict,
-               "an event of this '{}' was decided before, with another content",
-               pack->pack().key);
+               "an event of this '{}' was decided before, with another content", pack->pack().key);
   }
   return std::optional<Outcome>(std::move(outcome));
 }

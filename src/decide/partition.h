@@ -18,9 +18,9 @@
 // deciding for as long as it takes to copy the state (measured in docs/benchmarks.md); writing does
 // not.
 //
-// Threads: any. Decide, NoteDefault and TakeBatch wait for each other; Commit is called by one thread
-// at a time in the order of TakeBatch; WriteDueSnapshot and Snapshot by one thread at a time. Lookups
-// wait for at most one Decide.
+// Threads: any. Decide, NoteDefault and TakeBatch wait for each other; Commit is called by one
+// thread at a time in the order of TakeBatch; WriteDueSnapshot and Snapshot by one thread at a
+// time. Lookups wait for at most one Decide.
 
 #include <cstdint>
 #include <memory>
@@ -51,11 +51,11 @@ struct Outcome {
 
 // What opening found and did.
 struct Recovery {
-  uint64_t snapshot_seq = 0;    // records that the snapshot stood for; 0: none
-  uint64_t folded_events = 0;   // events folded beyond it
-  uint64_t cut_bytes = 0;       // of a torn tail
-  bool published = false;       // a Publish record was written
-  std::vector<Error> damaged;   // snapshots that could not be used
+  uint64_t snapshot_seq = 0;   // records that the snapshot stood for; 0: none
+  uint64_t folded_events = 0;  // events folded beyond it
+  uint64_t cut_bytes = 0;      // of a torn tail
+  bool published = false;      // a Publish record was written
+  std::vector<Error> damaged;  // snapshots that could not be used
 };
 
 class Partition {

@@ -313,7 +313,7 @@ TEST_F(PartitionTest, NewPackFoldsAllEventsAndLeavesOldDecisions) {
     ASSERT_EQ(Body(again.decision), old_bodies[i]) << "decisions taken stand";
     ASSERT_EQ((*partition_->PublishedAt(again.decision.seq()))->hash, SmallPack()->pack().hash);
   }
-  EXPECT_EQ((*partition_->PublishedAt(161))->hash, pack->pack().hash);
+  EXPECT_EQ((*partition_->PublishedAt(162))->hash, pack->pack().hash);
   Open(pack);
   EXPECT_EQ(partition_->core().StateDigest(), oracle.StateDigest());
 }
@@ -324,8 +324,8 @@ TEST_F(PartitionTest, RefusesAPackWhoseEventsTheLogDoesNotHave) {
   Commit();
   partition_.reset();
   auto open_with = [&](std::string_view old_text, std::string_view new_text) {
-    auto opened =
-        Partition::Open(disk_, clock_, kDir, MustCompile(SmallPackWith(old_text, new_text)), options_);
+    auto opened = Partition::Open(disk_, clock_, kDir,
+                                  MustCompile(SmallPackWith(old_text, new_text)), options_);
     EXPECT_FALSE(opened.has_value());
     return opened ? ErrorCode::kInternal : opened.error().code();
   };
@@ -333,8 +333,9 @@ TEST_F(PartitionTest, RefusesAPackWhoseEventsTheLogDoesNotHave) {
   EXPECT_EQ(open_with("id = { type = \"VARCHAR\"", "id = { type = \"BIGINT\""),
             ErrorCode::kConflict);
   EXPECT_EQ(open_with("DECIMAL(18,2)", "DECIMAL(18,3)"), ErrorCode::kConflict);
-  EXPECT_EQ(open_with("payee = { type = \"VARCHAR\",", "payee = { nullable = false, type = \"VARCHAR\","),
-            ErrorCode::kConflict);
+  EXPECT_EQ(
+      open_with("payee = { type = \"VARCHAR\",", "payee = { nullable = false, type = \"VARCHAR\","),
+      ErrorCode::kConflict);
   Open();
   EXPECT_EQ(partition_->core().events(), 1u) << "refusing changed nothing";
 }

@@ -125,7 +125,8 @@ Result<PublishRecord> DecodePublish(const Record& record) {
   }
   FUQI_RETURN_IF_ERROR(payload.Finish("the payload of a Publish record"));
   if (ContentHash(publish.files) != publish.hash) {
-    return Err(ErrorCode::kCorrupt, "the pack's content does not have the hash {} that its record states",
+    return Err(ErrorCode::kCorrupt,
+               "the pack's content does not have the hash {} that its record states",
                ToHex(publish.hash));
   }
   return publish;
@@ -222,8 +223,7 @@ Result<Decision> DecodeDecision(const table::Schema& features, size_t rules, con
   if (!core.ok() || decision.error.empty() != ((decision.flags & kEvaluationError) == 0)) {
     return Err(ErrorCode::kParse, "a Decision record's error text does not go with its flags");
   }
-  FUQI_ASSIGN_OR_RETURN(decision.features,
-                        table::DecodeRow(features, core.Raw(core.remaining())));
+  FUQI_ASSIGN_OR_RETURN(decision.features, table::DecodeRow(features, core.Raw(core.remaining())));
   return decision;
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 
-// The records that a partition writes to its log, docs/formats/records.md: Publish, Event, Decision and Default.
+// The records that a partition writes to its log, docs/formats/records.md: Publish, Event, Decision
+// and Default.
 //
 // Reading is total: any bytes give a record or kParse, and one record has one form.
 
@@ -54,9 +55,9 @@ void EncodePublish(const PublishRecord& publish, EncodedRecord& out);
 // kCorrupt where the content does not have the hash that the core states.
 Result<PublishRecord> DecodePublish(const ledger::Record& record);
 
-// What this build's evaluator means by a pack's text. Changes whenever an expression or window gives
-// another value than before on some input; a log written under another version is not re-performed
-// silently.
+// What this build's evaluator means by a pack's text. Changes whenever an expression or window
+// gives another value than before on some input; a log written under another version is not
+// re-performed silently.
 inline constexpr std::string_view kSemantics = "fuqi-sql-1";
 
 // What stays of an event when its payload has been destroyed.

@@ -183,8 +183,7 @@ TEST(Records, EveryPrefixAndLongerFormIsRefused) {
     return DecodeDefault(e.As(RecordType::kDefault)).has_value();
   });
   encoded.Clear();
-  EncodeDecision(1, SmallPack()->feature_schema(),
-                 Core(SmallPack()).Decide(event, 1), encoded);
+  EncodeDecision(1, SmallPack()->feature_schema(), Core(SmallPack()).Decide(event, 1), encoded);
   check(encoded, [](const EncodedRecord& e) {
     return DecodeDecision(SmallPack()->feature_schema(), 3, e.As(RecordType::kDecision), 2)
         .has_value();
@@ -205,7 +204,8 @@ TEST(AdaptRow, TakesColumnsByNameAndRefusesOtherTypes) {
                               {"b", {table::TypeId::kVarchar}, true}};
   table::Row row(2);
   row.Set(0, table::Datum::Int(7));
-  table::Schema to = {{"c", {table::TypeId::kDouble}, true}, {"a", {table::TypeId::kBigInt}, false}};
+  table::Schema to = {{"c", {table::TypeId::kDouble}, true},
+                      {"a", {table::TypeId::kBigInt}, false}};
   Result<table::Row> adapted = AdaptRow(from, row, to);
   ASSERT_TRUE(adapted.has_value());
   EXPECT_TRUE((*adapted)[0].is_null());

@@ -17,7 +17,7 @@ using ledger::StoredRecord;
 
 using Publishes = std::map<uint64_t, PublishRecord>;
 
-Where PlaceOf(uint64_t seq) { return {.field = fmt::format("record {}", seq)}; }
+Where PlaceOf(uint64_t seq) { return {.field = fmt::format("#{}", seq)}; }
 
 Result<std::shared_ptr<const CompiledPack>> CompileOf(const PublishRecord& publish,
                                                       table::Binder& binder) {
@@ -80,7 +80,8 @@ class Epoch {
   Result<void> Compare(const StoredRecord& record) {
     FUQI_ASSIGN_OR_RETURN(uint64_t publish_seq, DecodeDecisionPublish(record));
     if (!decision_ || decision_->seq() != record.seq || publish_seq >= to_) {
-      return Err(ErrorCode::kCorrupt, "a Decision that follows no Event, or names no pack before it");
+      return Err(ErrorCode::kCorrupt,
+                 "a Decision that follows no Event, or names no pack before it");
     }
     encoded_.Clear();
     EncodeDecision(publish_seq, pack_->feature_schema(), *decision_, encoded_);
@@ -114,21 +115,21 @@ Result<Reperformance> Reperform(Disk& disk, const std::string& dir, table::Binde
   const std::string log = dir + "/log";
   Publishes publishes;
   std::map<uint64_t, uint64_t> decisions;  // by the Publish before them
-  FUQI_ASSIGN_OR_RETURN(
-      ledger::ScanEnd end,
-      ledger::Scan(disk, log, 0, [&](const StoredRecord& record) -> Result<void> {
-        if (record.type == RecordType::kPublish) {
-          FUQI_ASSIGN_OR_RETURN(PublishRecord publish,
-                                DecodePublish(record).At(PlaceOf(record.seq)));
-          publishes.emplace(record.seq, std::move(publish));
-        } else if (publishes.empty()) {
-          return Err(ErrorCode::kCorrupt, "the log does not begin with a Publish record")
-              .At(PlaceOf(record.seq));
-        } else if (record.type == RecordType::kDecision) {
-          ++decisions[publishes.rbegin()->first];
-        }
-        return {};
-      }));
+  FUQI_ASSIGN_OR_RETURN(ledger::ScanEnd end,
+                        ledger::Scan(disk, log, 0, [&](const StoredRecord& record) -> Result<void> {
+                          if (record.type == RecordType::kPublish) {
+                            FUQI_ASSIGN_OR_RETURN(PublishRecord publish,
+                                                  DecodePublish(record).At(PlaceOf(record.seq)));
+                            publishes.emplace(record.seq, std::move(publish));
+                          } else if (publishes.empty()) {
+                            return Err(ErrorCode::kCorrupt,
+                                       "the log does not begin with a Publish record")
+                                .At(PlaceOf(record.seq));
+                          } else if (record.type == RecordType::kDecision) {
+                            ++decisions[publishes.rbegin()->first];
+                          }
+                          return {};
+                        }));
 
   Reperformance result;
   uint64_t done = 0;
@@ -202,9 +203,8 @@ Result<RulesReperformance> ReperformOne(Disk& disk, const std::string& dir, tabl
                    publish->semantics, kSemantics);
       }
       FUQI_ASSIGN_OR_RETURN(pack, CompileOf(*publish, binder));
-      FUQI_ASSIGN_OR_RETURN(result.stored,
-                            DecodeDecision(publish->features, publish->rules.size(), record,
-                                           decision_seq));
+      FUQI_ASSIGN_OR_RETURN(result.stored, DecodeDecision(publish->features, publish->rules.size(),
+                                                          record, decision_seq));
       ended = true;
       return Err(ErrorCode::kCancelled, "the records asked for end here");
     }

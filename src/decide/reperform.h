@@ -42,9 +42,7 @@ Result<Reperformance> Reperform(Disk& disk, const std::string& dir, table::Binde
 struct RulesReperformance {
   Decision stored;
   Decision computed;  // action and hits
-  bool equal() const {
-    return stored.action == computed.action && stored.hits == computed.hits;
-  }
+  bool equal() const { return stored.action == computed.action && stored.hits == computed.hits; }
 };
 Result<RulesReperformance> ReperformOne(Disk& disk, const std::string& dir, table::Binder& binder,
                                         uint64_t decision_seq);

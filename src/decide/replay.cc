@@ -73,7 +73,8 @@ class Scoring {
       if (event.columns[column].is_null()) {
         continue;
       }
-      Entity* entity = Find(table::ToText(event.columns[column], pack_.event_schema()[column].type));
+      Entity* entity =
+          Find(table::ToText(event.columns[column], pack_.event_schema()[column].type));
       if (entity == nullptr) {
         continue;
       }
@@ -183,8 +184,7 @@ class Seen {
   Bytes bytes_;
 };
 
-Result<Decision> DecideThrough(Partition& partition, const CompiledPack& pack,
-                               const Event& event) {
+Result<Decision> DecideThrough(Partition& partition, const CompiledPack& pack, const Event& event) {
   Result<Outcome> outcome = partition.Decide(event);
   if (!outcome && outcome.error().code() == ErrorCode::kResourceExhausted) {
     FUQI_RETURN_IF_ERROR(partition.Commit(partition.TakeBatch()));
@@ -244,7 +244,7 @@ Result<ReplaySummary> Replay(SourceReader& reader, std::shared_ptr<const Compile
     if (!event) {
       break;
     }
-    const Where row{.field = fmt::format("row {}", reader.rows())};
+    const Where row{.field = fmt::format("#{}", reader.rows())};
     const Digest key_hash = KeyHash(key_column, event->columns[pack->key_column()]);
     FUQI_ASSIGN_OR_RETURN(bool fresh, seen.Add(*pack, *event, key_hash).At(row));
     if (!fresh) {

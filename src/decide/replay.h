@@ -26,7 +26,7 @@ struct ReplayOptions {
 
 // How well one way of alerting finds what is known to be bad.
 struct Detection {
-  uint64_t alerted = 0;      // of those of which something is known
+  uint64_t alerted = 0;  // of those of which something is known
   uint64_t bad_alerted = 0;
   uint64_t bad = 0;
   double precision() const { return alerted == 0 ? 0 : double(bad_alerted) / double(alerted); }
@@ -59,9 +59,7 @@ struct ReplaySummary {
   struct Ranking {
     uint64_t known = 0;  // entities of which something is known
     Detection first_percent;
-    double base_rate() const {
-      return known == 0 ? 0 : double(first_percent.bad) / double(known);
-    }
+    double base_rate() const { return known == 0 ? 0 : double(first_percent.bad) / double(known); }
   };
   std::optional<Ranking> ranking;
 };

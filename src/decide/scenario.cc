@@ -66,12 +66,16 @@ Result<Datum> ReadValue(const TomlNode& node, const table::Type& type, uint64_t 
     return Datum::Int(*result);
   };
   switch (type.id) {
-    case TypeId::kVarchar: return Datum::Text(text);
-    case TypeId::kDate: return placed(ParseDate(text));
-    case TypeId::kTimestamp: return placed(ParseTimestamp(text));
+    case TypeId::kVarchar:
+      return Datum::Text(text);
+    case TypeId::kDate:
+      return placed(ParseDate(text));
+    case TypeId::kTimestamp:
+      return placed(ParseTimestamp(text));
     case TypeId::kDecimal:
       return placed(ParseDecimal(text, type.width, type.scale, ExcessDigits::kRefuse));
-    default: break;
+    default:
+      break;
   }
   if (!type.is_integer()) {
     return node.Fail("a scenario cannot give a value of type {}", type.ToString());
@@ -153,7 +157,7 @@ Result<Expectation> Reader::ReadExpectation(const TomlNode& node) const {
     FUQI_ASSIGN_OR_RETURN(std::string name, action->As<std::string>());
     Result<Action> parsed = ParseAction(name);
     if (!parsed) {
-      return std::move(parsed).error().At(action->where());
+      return action->Fail("'{}' is no action: one of {}", name, ActionNames());
     }
     expect.action = *parsed;
   }
@@ -175,8 +179,8 @@ Result<Expectation> Reader::ReadExpectation(const TomlNode& node) const {
       const bool is_null = entry.value.is_string() && *entry.value.As<std::string>() == "NULL";
       if (!is_null) {
         std::string text;
-        FUQI_ASSIGN_OR_RETURN(Datum datum, ReadValue(entry.value, pack_.feature_schema()[index].type,
-                                                     0, text));
+        FUQI_ASSIGN_OR_RETURN(Datum datum,
+                              ReadValue(entry.value, pack_.feature_schema()[index].type, 0, text));
         value.Set(0, datum);
       }
       expect.features.emplace_back(index, std::move(value));
@@ -207,7 +211,8 @@ Result<void> Reader::MoveTo(const TomlNode& at) {
   if (back || text.starts_with('+')) {
     Result<Duration> span = ParseDuration(std::string_view(text).substr(1));
     if (!span) {
-      return std::move(span).error().At(at.where());
+      return at.Fail("'{}' is no time: write \"+3 h\" after the event before, or \"{}\"", text,
+                     kStart);
     }
     if (__builtin_add_overflow(now_us_, back ? -span->us : span->us, &now_us_)) {
       return at.Fail("a time beyond what can be told");
@@ -216,7 +221,8 @@ Result<void> Reader::MoveTo(const TomlNode& at) {
   }
   Result<int64_t> time = ParseTimestamp(text);
   if (!time) {
-    return at.Fail("'{}' is no time: write \"+3 h\" after the event before, or \"{}\"", text, kStart);
+    return at.Fail("'{}' is no time: write \"+3 h\" after the event before, or \"{}\"", text,
+                   kStart);
   }
   now_us_ = *time;
   return {};
@@ -322,8 +328,8 @@ Result<Scenario> Reader::Read(const TomlNode& node) {
   return std::move(scenario_);
 }
 
-// A comparison of a number with a constant in a rule's condition, and whether a scenario stands just
-// on the other side of it.
+// A comparison of a number with a constant in a rule's condition, and whether a scenario stands
+// just on the other side of it.
 struct Threshold {
   std::vector<size_t> path;  // child indexes from the rule's root
   bool covered = false;
@@ -433,8 +439,9 @@ class Coverage {
     }
     for (size_t rule : expect.misses) {
       for (Threshold& threshold : thresholds_[rule]) {
-        threshold.covered = threshold.covered ||
-                            MissesOnlyJust(pack_.rule_level().outputs[rule].expr, threshold.path, row);
+        threshold.covered =
+            threshold.covered ||
+            MissesOnlyJust(pack_.rule_level().outputs[rule].expr, threshold.path, row);
       }
     }
   }
@@ -444,9 +451,9 @@ class Coverage {
     for (size_t i = 0; i < hit_.size(); ++i) {
       const Rule& rule = pack_.pack().rules[i];
       if (!hit_[i]) {
-        missing.push_back(Err(ErrorCode::kInvalidArgument,
-                              "rule '{}': no scenario expects it to hit", rule.id)
-                              .At(rule.when.where));
+        missing.push_back(
+            Err(ErrorCode::kInvalidArgument, "rule '{}': no scenario expects it to hit", rule.id)
+                .At(rule.when.where));
       }
       for (const Threshold& threshold : thresholds_[i]) {
         if (!threshold.covered) {
@@ -488,35 +495,37 @@ bool SameFeature(const Datum& expected, const Datum& found) {
 std::vector<Error> Check(const CompiledPack& pack, const Expectation& expect,
                          const Decision& decision) {
   std::vector<Error> failures;
-  auto fail = [&](MessageTemplate message, const auto&... args) {
-    failures.push_back(Err(ErrorCode::kInvalidArgument, message, args...));
-  };
+  auto fail = [&](Error error) { failures.push_back(std::move(error)); };
   if (expect.action && *expect.action != decision.action) {
-    fail("expected the action {}, decided was {}", ActionName(*expect.action),
-         ActionName(decision.action));
+    fail(Err(ErrorCode::kInvalidArgument, "expected the action {}, decided was {}",
+             ActionName(*expect.action), ActionName(decision.action)));
   }
   for (size_t rule : expect.hits) {
     if (!std::ranges::binary_search(decision.hits, rule)) {
-      fail("rule '{}' should hit and does not", pack.pack().rules[rule].id);
+      fail(Err(ErrorCode::kInvalidArgument, "rule '{}' should hit and does not",
+               pack.pack().rules[rule].id));
     }
   }
   for (size_t rule : expect.misses) {
     if (std::ranges::binary_search(decision.hits, rule)) {
-      fail("rule '{}' should not hit and does", pack.pack().rules[rule].id);
+      fail(Err(ErrorCode::kInvalidArgument, "rule '{}' should not hit and does",
+               pack.pack().rules[rule].id));
     }
   }
   for (const auto& [index, value] : expect.features) {
     const table::Column& column = pack.feature_schema()[index];
     if (!SameFeature(value[0], decision.features[index])) {
-      fail("expected {} = {}, it is {}", column.name, table::ToText(value[0], column.type),
-           table::ToText(decision.features[index], column.type));
+      fail(Err(ErrorCode::kInvalidArgument, "expected {} = {}, it is {}", column.name,
+               table::ToText(value[0], column.type),
+               table::ToText(decision.features[index], column.type)));
     }
   }
   if (expect.flags && *expect.flags != decision.flags) {
-    fail("expected the flags {}, they are {}", FlagNames(*expect.flags), FlagNames(decision.flags));
+    fail(Err(ErrorCode::kInvalidArgument, "expected the flags {}, they are {}",
+             FlagNames(*expect.flags), FlagNames(decision.flags)));
   }
   if (!decision.error.empty() && !expect.flags) {
-    fail("could not be evaluated: {}", decision.error);
+    fail(Err(ErrorCode::kInvalidArgument, "could not be evaluated: {}", decision.error));
   }
   return failures;
 }
@@ -593,7 +602,9 @@ std::string ScenarioSentence(const CompiledPack& pack, const ScenarioResult& res
     if (!decision.hits.empty()) {
       std::string reasons;
       for (uint32_t rule : decision.hits) {
-        reasons += (reasons.empty() ? "" : zh ? "；" : "; ") +
+        reasons += (reasons.empty() ? ""
+                    : zh            ? "；"
+                                    : "; ") +
                    pack.pack().rules[rule].reason.In(language);
       }
       sentence += zh ? "（" + reasons + "）" : " (" + reasons + ")";

@@ -18,7 +18,7 @@ namespace fuqi::decide {
 
 struct Expectation {
   std::optional<Action> action;
-  std::vector<size_t> hits;    // indexes of rules
+  std::vector<size_t> hits;  // indexes of rules
   std::vector<size_t> misses;
   std::vector<std::pair<size_t, table::Row>> features;  // index of the feature, its value
   std::optional<uint32_t> flags;

@@ -94,8 +94,7 @@ inline Result<std::shared_ptr<const CompiledPack>> TryCompile(std::string pack_t
 }
 
 // nullptr, and a failed test, where the pack is wrong.
-inline std::shared_ptr<const CompiledPack> MustCompile(std::string pack_toml,
-                                                       PackFiles more = {}) {
+inline std::shared_ptr<const CompiledPack> MustCompile(std::string pack_toml, PackFiles more = {}) {
   auto compiled = TryCompile(std::move(pack_toml), std::move(more));
   EXPECT_TRUE(compiled.has_value()) << compiled.error().ToString();
   return compiled ? *compiled : nullptr;
@@ -121,8 +120,8 @@ inline Event Payment(std::string_view id, int64_t ts_us, std::string_view payer,
   return event;
 }
 
-// Payments among few accounts, some at the same time, some late (within the pack's hour and beyond),
-// with NULLs and a rare value that overflows nothing but a threshold.
+// Payments among few accounts, some at the same time, some late (within the pack's hour and
+// beyond), with NULLs and a rare value that overflows nothing but a threshold.
 inline std::vector<Event> RandomPayments(uint64_t seed, size_t count) {
   SeededRandom random(seed);
   std::vector<Event> events;

@@ -17,8 +17,7 @@ constexpr std::string_view kWithInput = "WITH input AS NOT MATERIALIZED (SELECT 
 Result<std::string> MappedSql(table::Binder& binder, const RawFile& file, const Fragment& mapping,
                               const table::Schema& wanted, const std::string& relation) {
   int64_t error_at = -1;
-  Result<table::Schema> found =
-      binder.DescribeQuery(file.columns, kInput, mapping.text, &error_at);
+  Result<table::Schema> found = binder.DescribeQuery(file.columns, kInput, mapping.text, &error_at);
   if (!found) {
     return std::move(found).error().At(mapping.At(error_at));
   }
@@ -40,8 +39,8 @@ Result<std::string> MappedSql(table::Binder& binder, const RawFile& file, const 
   }
   for (const table::Column& column : *found) {
     if (table::FindColumn(wanted, column.name) < 0) {
-      return Err(ErrorCode::kConfig, "the mapping gives a column '{}', which the table does not have",
-                 column.name)
+      return Err(ErrorCode::kConfig,
+                 "the mapping gives a column '{}', which the table does not have", column.name)
           .At(mapping.where);
     }
   }
@@ -61,8 +60,7 @@ Result<SourcePlan> OpenMapped(const DataAccess& access, const RawFile& file,
   FUQI_RETURN_IF_ERROR(MappedSql(access.binder, file, mapping, wanted, std::string(kInput)));
   FUQI_ASSIGN_OR_RETURN(table::InputRelation relation, table::OpenInput(spec));
   SourcePlan plan;
-  FUQI_ASSIGN_OR_RETURN(plan.sql,
-                        MappedSql(access.binder, file, mapping, wanted, relation.sql));
+  FUQI_ASSIGN_OR_RETURN(plan.sql, MappedSql(access.binder, file, mapping, wanted, relation.sql));
   plan.read_paths = {relation.path};
   return plan;
 }
@@ -85,8 +83,8 @@ Result<SourcePlan> OpenSource(const DataAccess& access, const CompiledPack& pack
     return NoSuch("pack '{}' has no source '{}'; there are: {}", pack.pack(), source,
                   pack.pack().sources);
   }
-  FUQI_ASSIGN_OR_RETURN(
-      SourcePlan plan, OpenMapped(access, found->file, found->sql, pack.event_schema(), path));
+  FUQI_ASSIGN_OR_RETURN(SourcePlan plan,
+                        OpenMapped(access, found->file, found->sql, pack.event_schema(), path));
   plan.description = fmt::format("events of source {} for pack {}", source, pack.pack().name);
   return plan;
 }
@@ -106,13 +104,13 @@ Result<table::RowStream> RunPlan(const DataAccess& access, const CompiledPack& p
 Result<SourceReader> SourceReader::Open(const DataAccess& access, const CompiledPack& pack,
                                         const SourcePlan& plan) {
   FUQI_ASSIGN_OR_RETURN(table::RowStream stream, RunPlan(access, pack, plan, plan.sql));
-  return SourceReader(pack, std::move(stream));
+  return SourceReader(pack, std::move(stream), plan.read_paths.at(0));
 }
 
 Result<std::optional<Event>> SourceReader::Next() {
   auto row = stream_.Next();
   if (!row) {
-    return std::move(row).error().At({.field = fmt::format("row {}", rows_ + 1)});
+    return std::move(row).error().At({.file = path_});
   }
   if (!*row) {
     return std::optional<Event>();
@@ -122,11 +120,8 @@ Result<std::optional<Event>> SourceReader::Next() {
   for (const table::Datum& value : **row) {
     event.columns.Append(value);
   }
-  if (Result<void> valid = ValidateEvent(*pack_, event); !valid) {
-    Error error = std::move(valid).error();
-    const std::string field = error.where() ? error.where()->field : "";
-    return Err(error.code(), "row {}, column '{}': {}", rows_, field, error.message());
-  }
+  FUQI_RETURN_IF_ERROR(
+      ValidateEvent(*pack_, event).At({.file = fmt::format("{}#{}", path_, rows_)}));
   return std::optional<Event>(std::move(event));
 }
 
@@ -152,8 +147,7 @@ Result<Labels> ReadLabels(const DataAccess& access, const CompiledPack& pack,
   const table::Type entity_type = pack.event_schema()[labels.columns[0]].type;
   const table::Schema wanted = {{"entity", entity_type, false},
                                 {"bad", {table::TypeId::kBoolean}, false}};
-  FUQI_ASSIGN_OR_RETURN(SourcePlan plan,
-                        OpenMapped(access, label->file, label->sql, wanted, path));
+  FUQI_ASSIGN_OR_RETURN(SourcePlan plan, OpenMapped(access, label->file, label->sql, wanted, path));
   plan.description = fmt::format("labels of source {} for pack {}", source, pack.pack().name);
   FUQI_ASSIGN_OR_RETURN(table::RowStream stream, RunPlan(access, pack, plan, plan.sql));
   for (uint64_t row_number = 1;; ++row_number) {
@@ -162,9 +156,9 @@ Result<Labels> ReadLabels(const DataAccess& access, const CompiledPack& pack,
       return labels;
     }
     if ((*row)[0].is_null() || (*row)[1].is_null()) {
-      return Err(ErrorCode::kInvalidArgument, "row {} of the labels has no entity, or says nothing of it",
-                 row_number)
-          .At({.file = path});
+      return Err(ErrorCode::kInvalidArgument,
+                 "a label without an entity, or that says nothing of it")
+          .At({.file = fmt::format("{}#{}", path, row_number)});
     }
     bool& bad = labels.bad[table::ToText((*row)[0], entity_type)];
     bad = bad || (*row)[1].is_true();

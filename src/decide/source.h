@@ -1,6 +1,7 @@
 #pragma once
 
-// The events and labels of a pack's sources: raw files, mapped by the pack's SQL to its event table.
+// The events and labels of a pack's sources: raw files, mapped by the pack's SQL to its event
+// table.
 //
 // The mapping's output is checked against the table before anything is read: every column by name,
 // with exactly its type; a cast is written out or it is an error. Rows come in the order that the
@@ -50,22 +51,24 @@ class SourceReader {
  public:
   static Result<SourceReader> Open(const DataAccess& access, const CompiledPack& pack,
                                    const SourcePlan& plan);
-  // The next event, nothing at the end. An error names the row.
+  // The next event, nothing at the end. An error names the file and, as "#17", the row that the
+  // mapping gave.
   Result<std::optional<Event>> Next();
   uint64_t rows() const { return rows_; }
 
  private:
-  SourceReader(const CompiledPack& pack, table::RowStream stream)
-      : pack_(&pack), stream_(std::move(stream)) {}
+  SourceReader(const CompiledPack& pack, table::RowStream stream, std::string path)
+      : pack_(&pack), stream_(std::move(stream)), path_(std::move(path)) {}
   const CompiledPack* pack_;
   table::RowStream stream_;
+  std::string path_;
   uint64_t rows_ = 0;
 };
 
 // Which entities are known to be bad, and which are known to be good.
 struct Labels {
-  std::vector<int> columns;  // of the event table: whose values are entities
-  bool complete = false;     // whoever is not listed is good
+  std::vector<int> columns;                   // of the event table: whose values are entities
+  bool complete = false;                      // whoever is not listed is good
   std::unordered_map<std::string, bool> bad;  // by the value's text; bad if any row says so
 
   // What is known of an entity.
