@@ -82,9 +82,9 @@ class Generator {
       Profile& profile = profiles_[account];
       profile.transfers_per_day = std::min(4.0, 0.15 * std::exp(0.8 * random_.Normal()));
       profile.cards_per_day = std::min(6.0, 0.4 * std::exp(0.7 * random_.Normal()));
-      profile.usual_transfer_fen = Around(30'000, 0.8);
+      profile.usual_transfer_fen = Around(25'000, 0.3);
       profile.usual_card_fen = Around(8'000, 0.6);
-      profile.salary_fen = Around(800'000, 0.5) / 10'000 * 10'000;
+      profile.salary_fen = Around(90'000, 0.2);
       profile.employer = AnyAccount();
       profile.salary_day = static_cast<int>(random_.Below(30));
       profile.device = account;
@@ -105,7 +105,7 @@ class Generator {
         const int32_t payee = random_.Chance(0.85)
                                   ? profile.friends[random_.Below(profile.friends.size())]
                                   : AnyAccount();
-        Transfer(midnight + WakingTime(), account, payee, Around(profile.usual_transfer_fen, 0.7));
+        Transfer(midnight + WakingTime(), account, payee, Around(profile.usual_transfer_fen, 0.25));
       }
       for (int i = Count(profile.cards_per_day); i > 0; --i) {
         const int32_t shop = random_.Chance(0.8)
@@ -185,7 +185,7 @@ class Generator {
 
   std::vector<int32_t> PlantLaundering(Pattern pattern) {
     const int n = static_cast<int>(random_.Between(8, 14));
-    const int64_t total = random_.Between(5'000'000, 30'000'000);  // 50,000 to 300,000 yuan
+    const int64_t total = random_.Between(500'000, 3'000'000);  // 5,000 to 30,000 yuan
     const int64_t kept = total * random_.Between(92, 98) / 100;    // what is passed on
     const int64_t stage = random_.Between(6, 30) * kHourUs;
     const int64_t room = std::max<int64_t>(kDayUs, options_.days * kDayUs - 3 * stage - kDayUs);
