@@ -39,6 +39,8 @@ constexpr int64_t kMsNs = 1'000'000;
 // in, so that the answer is not lost to a reset.
 constexpr int64_t kLingerMs = 1000;
 constexpr size_t kLingerBytes = 256 << 10;
+// How long a client may take to say goodbye in TLS.
+constexpr int64_t kGoodbyeMs = 200;
 
 int64_t NowNs() { return SystemClock().MonotonicNs(); }
 
@@ -296,7 +298,7 @@ asio::awaitable<void> HttpServer::Impl::Connection(Shard& shard, tcp::socket soc
       metrics.tls_failures.Add();
     } else {
       co_await Converse(shard, session, stream);
-      session->Enter(Session::Phase::kClosing, kLingerMs);
+      session->Enter(Session::Phase::kClosing, kGoodbyeMs);
       co_await stream.async_shutdown(kAwait);
     }
   }

@@ -9,8 +9,10 @@
 #include "node/cli.h"
 
 int main(int argc, char** argv) {
-  // A peer or pipe that goes away is an error of one write, never the end of the process.
+  // A peer or pipe that goes away, and a file that may not grow, is an error of one write, never
+  // the end of the process.
   std::signal(SIGPIPE, SIG_IGN);
+  std::signal(SIGXFSZ, SIG_IGN);
   std::ios::sync_with_stdio(false);
   if (fuqi::Result<void> armed = fuqi::ArmFaultsFromEnvironment(); !armed) {
     std::cerr << "fuqi: " << armed.error().ToString() << '\n';

@@ -1,0 +1,323 @@
+#include "node/cli.h"
+
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <regex>
+#include <sstream>
+
+#include "decide/small_pack_test.h"
+#include "govern/local_owner.h"
+#include "ledger/log.h"
+#include "node/test_client.h"
+
+namespace fuqi::node {
+namespace {
+
+using Json = nlohmann::json;
+
+struct Ran {
+  int code;
+  std::string out;
+  std::string err;
+};
+
+class Command : public testing::Test {
+ protected:
+  void SetUp() override { dir_.Write("pack/pack.toml", decide::kSmallPack); }
+
+  Ran Run(std::vector<std::string> arguments, const std::string& input = "") {
+    std::istringstream in(input);
+    std::ostringstream out;
+    std::ostringstream err;
+    Context context{in, out, err};
+    arguments.insert(arguments.begin(), {"--home", dir_ / "home"});
+    if (std::find(arguments.begin(), arguments.end(), "--lang") == arguments.end()) {
+      arguments.insert(arguments.begin(), {"--lang", "en"});
+    }
+    const int code = RunCli(arguments, context);
+    return {code, out.str(), err.str()};
+  }
+  static std::string Line(const std::string& id, const std::string& amount = "1") {
+    return fmt::format(
+        "{{\"id\":\"{}\",\"ts\":\"2026-01-01T08:30:00Z\",\"payer\":\"A\",\"amount\":{}}}\n", id,
+        amount);
+  }
+  TestDir dir_;
+};
+
+TEST_F(Command, PrintsItsVersion) {
+  EXPECT_TRUE(std::regex_match(Run({"version"}).out, std::regex("fuqi \\d+\\.\\d+\\.\\d+\n")));
+  EXPECT_TRUE(Json::parse(Run({"version", "--json"}).out).contains("version"));
+}
+
+TEST_F(Command, HelpsInBothLanguages) {
+  for (const std::vector<std::string>& command : {std::vector<std::string>{},
+                                                  {"sql"},
+                                                  {"pack"},
+                                                  {"pack", "check"},
+                                                  {"pack", "test"},
+                                                  {"pack", "diff"},
+                                                  {"replay"},
+                                                  {"decide"},
+                                                  {"explain"},
+                                                  {"reperform"},
+                                                  {"log"},
+                                                  {"log", "head"},
+                                                  {"log", "proof"},
+                                                  {"serve"},
+                                                  {"key"},
+                                                  {"key", "new"},
+                                                  {"generate"}}) {
+    std::vector<std::string> arguments = command;
+    arguments.push_back("--help");
+    const Ran en = Run(arguments);
+    EXPECT_EQ(en.code, 0);
+    EXPECT_NE(en.out.find("Usage"), std::string::npos);
+    arguments.insert(arguments.end(), {"--lang", "zh"});
+    const Ran zh = Run(arguments);
+    EXPECT_NE(zh.out.find("用法"), std::string::npos) << zh.out;
+    EXPECT_EQ(zh.out.find("Print this help"), std::string::npos);
+    for (unsigned char c : en.out) {
+      ASSERT_LT(c, 0x80) << en.out;
+    }
+  }
+}
+
+TEST_F(Command, SaysWhatIsWrongWithACommandLine) {
+  for (const std::vector<std::string>& wrong :
+       {std::vector<std::string>{},
+        {"nonsense"},
+        {"pack"},
+        {"serve"},
+        {"version", "--nope"},
+        {"sql"},
+        {"version", "--lang", "fr"},
+        {"version", "--log-format", "xml"},
+        {"sql", "SELECT 1", "--format", "xml"},
+        {"sql", "SELECT 1", "--input", "x"},
+        {"replay", "pack", "--source", "s", "--input", "i", "--no-sync"},
+        {"key", "new", "a b"}}) {
+    const Ran ran = Run(wrong);
+    EXPECT_EQ(ran.code, 2) << ran.err;
+    EXPECT_TRUE(ran.err.starts_with("fuqi: ")) << ran.err;
+    EXPECT_EQ(ran.out, "");
+  }
+  const Json error = Json::parse(Run({"--json", "version", "--nope"}).err);
+  EXPECT_EQ(error["error"]["code"], "usage");
+}
+
+TEST_F(Command, RunsSqlOverFilesAndLeavesEvidence) {
+  const std::string file = dir_.Write("loans.csv", "id,amount\n1,10.50\n2,4.25\n3,\n");
+  Ran ran = Run({"sql", "SELECT count(*) AS n, sum(amount) AS total FROM '" + file + "'",
+                 "--format", "csv", "--purpose", "a test"});
+  EXPECT_EQ(ran.out, "n,total\r\n3,14.75\r\n") << ran.err;
+  ran = Run({"sql", "SELECT l.id FROM l JOIN l AS m USING (id) WHERE l.amount > 5", "--input",
+             "l=" + file, "--json"});
+  EXPECT_EQ(Json::parse(ran.out), Json::parse(R"([{"id":1}])")) << ran.err;
+  ran = Run({"sql", "WITH q AS (FROM read_csv('" + file + "')) SELECT max(id) m FROM q", "--format",
+             "markdown"});
+  EXPECT_EQ(ran.out.substr(0, 5), "| m |") << ran.err;
+
+  std::vector<std::string> purposes;
+  Result<ledger::ScanEnd> end = ledger::Scan(
+      SystemDisk(), dir_ / "home/owner", 0,
+      [&](const ledger::StoredRecord& record) -> Result<void> {
+        FUQI_ASSIGN_OR_RETURN(govern::PermitEvidence evidence, govern::ReadPermitEvidence(record));
+        purposes.push_back(evidence.purpose);
+        EXPECT_EQ(evidence.plan.read_paths,
+                  std::vector<std::string>{std::filesystem::canonical(file).string()});
+        return {};
+      });
+  ASSERT_TRUE(end) << end.error().ToString();
+  EXPECT_EQ(purposes, (std::vector<std::string>{"a test", "owner query", "owner query"}));
+}
+
+TEST_F(Command, PlacesWhatIsWrongInAStatement) {
+  Ran ran = Run({"sql", "SELECT 1\nFROM 'none.csv'"});
+  EXPECT_EQ(ran.code, 1);
+  EXPECT_EQ(ran.err, "fuqi: SQL:2:6: there is no file none.csv\n");
+  EXPECT_NE(Run({"sql", "SELEC 1"}).err.find("SQL:1:1: "), std::string::npos);
+  EXPECT_EQ(Run({"sql", "DROP TABLE x"}).code, 1);
+  EXPECT_EQ(Run({"sql", "SELECT * FROM nowhere"}).code, 1);
+}
+
+TEST_F(Command, ReadsNoFileThatTheStatementDoesNotName) {
+  const std::string secret = dir_.Write("secret.csv", "a\n1\n");
+  for (const std::string& sql :
+       {"SELECT * FROM read_text('" + secret + "')", "SELECT * FROM glob('" + dir_.path() + "/*')",
+        "SELECT * FROM '" + dir_.path() + "/*.csv'",
+        "SELECT * FROM read_csv('" + dir_.path() + "' || '/secret.csv')",
+        "COPY (SELECT 1) TO '" + (dir_ / "out.csv") + "'",
+        std::string("SELECT * FROM 'https://127.0.0.1/x.csv'")}) {
+    const Ran ran = Run({"sql", sql});
+    // What names its file in the clear is a read like any other, with evidence.
+    if (!sql.starts_with("SELECT * FROM read_text")) {
+      EXPECT_EQ(ran.code, 1) << sql << ran.out;
+    }
+  }
+  EXPECT_FALSE(std::filesystem::exists(dir_ / "out.csv"));
+}
+
+TEST_F(Command, ChecksAPack) {
+  Ran ran = Run({"pack", "check", dir_ / "pack"});
+  EXPECT_EQ(ran.code, 0) << ran.err;
+  EXPECT_NE(ran.out.find("large_share_1d"), std::string::npos);
+  const Json check = Json::parse(Run({"pack", "check", dir_ / "pack", "--json", "--lineage"}).out);
+  EXPECT_EQ(check["pack"], "small");
+  EXPECT_EQ(check["features"][0]["type"], "BIGINT");
+  EXPECT_EQ(check["features"][3]["level"], 1);
+  EXPECT_EQ(check["rules"].size(), 3u);
+  EXPECT_TRUE(check["windows"][0]["exact_when_sharded"]);
+  bool seen = false;
+  for (const Json& lineage : check["lineage"]) {
+    seen |= lineage["output"] == "sum_1d" &&
+            lineage["inputs"].dump().find("amount") != std::string::npos;
+  }
+  EXPECT_TRUE(seen);
+  EXPECT_TRUE(Json::parse(Run({"pack", "check", dir_ / "pack", "--openlineage"}).out).is_object());
+}
+
+TEST_F(Command, PlacesWhatIsWrongInAPack) {
+  dir_.Write("pack/pack.toml", decide::SmallPackWith("count_1d >= 3", "count_1d >= nothing"));
+  const Ran ran = Run({"pack", "check", dir_ / "pack"});
+  EXPECT_NE(ran.code, 0);
+  EXPECT_NE(ran.err.find("pack.toml:"), std::string::npos) << ran.err;
+  EXPECT_NE(ran.err.find("nothing"), std::string::npos) << ran.err;
+  EXPECT_EQ(Run({"pack", "check", dir_ / "nowhere"}).out, "");
+}
+
+TEST_F(Command, FailsATestOfAPackWithoutScenarios) {
+  const Ran ran = Run({"pack", "test", dir_ / "pack", "--json"});
+  EXPECT_EQ(ran.code, 1);
+  const Json report = Json::parse(ran.out);
+  EXPECT_EQ(report["passed"], false);
+  EXPECT_FALSE(report["uncovered"].empty());
+}
+
+TEST_F(Command, DecidesLinesOneForOne) {
+  const Ran ran = Run({"decide", dir_ / "pack"},
+                      Line("a") + Line("b", "2000") + "{\"id\":\n" + Line("a") + Line("a", "7") +
+                          "\n" + R"({"id":"c","ts":"2026-01-01T08:30:00Z","payer":"A"})" + "\n" +
+                          "[]\n" + std::string(2 << 20, 'x') + "\n" + Line("last"));
+  EXPECT_EQ(ran.code, 1) << "some lines could not be decided";
+  std::vector<Json> answers;
+  std::istringstream lines(ran.out);
+  for (std::string line; std::getline(lines, line);) {
+    answers.push_back(Json::parse(line));
+  }
+  ASSERT_EQ(answers.size(), 9u);
+  EXPECT_EQ(answers[0]["action"], "approve");
+  EXPECT_EQ(answers[1]["action"], "block");
+  EXPECT_EQ(answers[2]["line"], 3);
+  EXPECT_EQ(answers[2]["error"]["code"], "parse");
+  EXPECT_EQ(answers[3], answers[0]);
+  EXPECT_EQ(answers[4]["error"]["code"], "conflict");
+  EXPECT_EQ(answers[5]["error"]["code"], "parse");
+  EXPECT_EQ(answers[6]["error"]["field"], "amount");
+  EXPECT_EQ(answers[7]["line"], 8);
+  EXPECT_EQ(answers[8]["error"]["code"], "resource_exhausted");
+}
+
+TEST_F(Command, DecidesALastLineWithoutItsEnd) {
+  const std::string line = Line("a");
+  const Ran ran = Run({"decide", dir_ / "pack"}, line.substr(0, line.size() - 1));
+  EXPECT_EQ(ran.code, 0);
+  EXPECT_EQ(Json::parse(ran.out)["event_id"], "a");
+  EXPECT_EQ(Run({"decide", dir_ / "pack"}, "").out, "");
+}
+
+TEST_F(Command, ExplainsAndReperformsWhatItDecided) {
+  const std::string log = dir_ / "log";
+  Ran ran = Run({"decide", dir_ / "pack", "--log", log}, Line("a") + Line("b") + Line("c", "1500"));
+  ASSERT_EQ(ran.code, 0) << ran.err;
+  const std::string last = ran.out.substr(ran.out.rfind("{\"decision_id\""));
+  const std::string id = Json::parse(last)["decision_id"];
+
+  ran = Run({"explain", "--log", log, id});
+  EXPECT_EQ(ran.code, 0) << ran.err;
+  EXPECT_NE(ran.out.find("a large amount"), std::string::npos) << ran.out;
+  EXPECT_NE(ran.out.find("the proof holds"), std::string::npos);
+  const Json explained = Json::parse(Run({"explain", "--log", log, id, "--json"}).out);
+  EXPECT_EQ(explained["action"], "block");
+  EXPECT_EQ(explained["hits"][0]["reads"][0]["name"], "count_1d");
+  EXPECT_EQ(explained["hits"][0]["reads"][0]["value"], "3");
+  EXPECT_EQ(explained["decision_proof"]["format"], "fuqi-record-proof-1");
+
+  ran = Run({"reperform", "--log", log, "--json"});
+  EXPECT_EQ(ran.code, 0) << ran.err;
+  EXPECT_EQ(Json::parse(ran.out)["equal"], 3);
+  EXPECT_EQ(Run({"reperform", "--log", log, "--decision", id}).code, 0);
+  ran = Run({"log", "head", "--log", log, "--json"});
+  EXPECT_EQ(Json::parse(ran.out)["size"], 7) << ran.err;
+  ran = Run({"log", "proof", "--log", log, id});
+  EXPECT_EQ(Json::parse(ran.out)["index"], 6) << ran.err;
+
+  EXPECT_EQ(Run({"explain", "--log", dir_ / "nowhere", id}).code, 1);
+  EXPECT_FALSE(std::filesystem::exists(dir_ / "nowhere"));
+  EXPECT_EQ(Run({"explain", "--log", log, "small-00000000000000000001"}).code, 1);
+  EXPECT_EQ(Run({"explain", "--log", log, "nonsense"}).code, 1);
+}
+
+TEST_F(Command, ExitsWith4WhenEvidenceDoesNotVerify) {
+  const std::string log = dir_ / "log";
+  Run({"decide", dir_ / "pack", "--log", log}, Line("a") + Line("b") + Line("c", "1500"));
+  for (const auto& entry : std::filesystem::directory_iterator(log + "/log")) {
+    if (entry.file_size() < 1000) {
+      continue;
+    }
+    std::fstream file(entry.path(), std::ios::in | std::ios::out | std::ios::binary);
+    file.seekp(700);
+    file.put('\x7f');
+  }
+  const Ran ran = Run({"reperform", "--log", log});
+  EXPECT_EQ(ran.code, 4) << ran.err << ran.out;
+}
+
+TEST_F(Command, ComparesAndReplaysGeneratedEvents) {
+  const std::string data = dir_ / "data";
+  Ran ran = Run({"generate", "--seed", "7", "--accounts", "200", "--days", "30", data, "--json"});
+  ASSERT_EQ(ran.code, 0) << ran.err;
+  const std::string pack = std::string(FUQI_SOURCE_DIR) + "/packs/aml";
+  ran = Run({"pack", "diff", pack, "--source", "generated", "--input", data + "/transactions.csv",
+             "--json"});
+  EXPECT_EQ(ran.code, 0) << ran.err;
+  const Json diff = Json::parse(ran.out);
+  EXPECT_GT(diff["events"], 100);
+  EXPECT_EQ(diff["mismatches"], 0);
+  const std::vector<std::string> replay = {
+      "replay", pack, "--source", "generated", "--input", data + "/transactions.csv", "--json"};
+  const Json first = Json::parse(Run(replay).out);
+  std::vector<std::string> logged = replay;
+  logged.insert(logged.end(),
+                {"--log", dir_ / "log", "--no-sync", "--labels", data + "/labels.csv"});
+  const Json second = Json::parse(Run(logged).out);
+  EXPECT_EQ(first["events"], diff["events"]);
+  EXPECT_EQ(first["digest"], second["digest"]);
+  EXPECT_TRUE(second.contains("ranking"));
+  EXPECT_EQ(Run({"replay", pack, "--source", "nope", "--input", data + "/labels.csv"}).code, 1);
+}
+
+TEST_F(Command, ShowsProgressOnlyWhenItTakesLong) {
+  std::istringstream in;
+  std::ostringstream out;
+  std::ostringstream err;
+  Context context{in, out, err};
+  {
+    Progress progress(context, "things");
+    progress.Update(1, 10);
+  }
+  EXPECT_EQ(err.str(), "");
+}
+
+TEST_F(Command, RefusesAServerConfigurationWithExitCode3) {
+  const std::string config = dir_.Write("serve.toml", "[local]\nlisten = 1\n");
+  const Ran ran = Run({"serve", "--config", config, "--check-config"});
+  EXPECT_EQ(ran.code, 3);
+  EXPECT_NE(ran.err.find("serve.toml:2:"), std::string::npos) << ran.err;
+}
+
+}  // namespace
+}  // namespace fuqi::node
