@@ -158,9 +158,6 @@ Result<std::string> Binder::Serialise(const char* call, const char* list, std::s
 }
 
 Result<void> Binder::Stub(const Schema& schema, std::string_view table_name) {
-  if (table_name.empty() || schema.empty()) {
-    return Err(ErrorCode::kInvalidArgument, "a table needs a name and at least one column");
-  }
   if (stub_name_ == table_name && stub_schema_ == schema) {
     return {};
   }
@@ -168,17 +165,9 @@ Result<void> Binder::Stub(const Schema& schema, std::string_view table_name) {
     FUQI_RETURN_IF_ERROR(embedded_->Execute("DROP TABLE " + QuoteName(stub_name_)));
     stub_name_.clear();
   }
-  std::string columns;
-  for (const Column& column : schema) {
-    if (column.name.find('\0') != std::string::npos || column.name.empty()) {
-      return Err(ErrorCode::kInvalidArgument, "a column's name is empty or holds a NUL byte");
-    }
-    columns +=
-        (columns.empty() ? "" : ", ") + QuoteName(column.name) + " " + column.type.ToString();
-  }
-  FUQI_RETURN_IF_ERROR(
-      embedded_->Execute("CREATE TABLE " + QuoteName(table_name) + " (" + columns + ")"));
-  stub_name_ = table_name;
+  std::string name(table_name);
+  FUQI_RETURN_IF_ERROR(embedded_->CreateTable(name, schema));
+  stub_name_ = std::move(name);
   stub_schema_ = schema;
   return {};
 }

@@ -250,8 +250,8 @@ Result<std::unique_ptr<Embedded>> Embedded::Open(const Limits& limits,
     paths += (paths.empty() ? "" : ", ") + QuoteText(path);
   }
   // SECURITY: the order matters. Paths cannot be set once external access is off, nothing can be
-  // set once the configuration is locked. Tests: Engine.RefusesFilesBeyondThePermit,
-  // …RefusesToBeUnlocked.
+  // set once the configuration is locked. Tests: EngineTest.RefusesFilesBeyondThePermit,
+  // Embedded.RefusesToBeUnlocked.
   const std::string statements[] = {
       "SET TimeZone = 'UTC'",
       "SET errors_as_json = true",
@@ -272,6 +272,21 @@ Embedded::~Embedded() {
   if (database_ != nullptr) {
     duckdb_close(&database_);
   }
+}
+
+Result<void> Embedded::CreateTable(const std::string& name, const Schema& schema) {
+  if (name.empty() || name.find('\0') != std::string::npos || schema.empty()) {
+    return Err(ErrorCode::kInvalidArgument, "a table needs a name and at least one column");
+  }
+  std::string columns;
+  for (const Column& column : schema) {
+    if (column.name.empty() || column.name.find('\0') != std::string::npos) {
+      return Err(ErrorCode::kInvalidArgument, "a column's name is empty or holds a NUL byte");
+    }
+    columns += fmt::format("{}{} {}", columns.empty() ? "" : ", ", QuoteName(column.name),
+                           column.type.ToString());
+  }
+  return Execute(fmt::format("CREATE TABLE {} ({})", QuoteName(name), columns));
 }
 
 Result<void> Embedded::Execute(const std::string& sql) {

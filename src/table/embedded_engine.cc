@@ -40,13 +40,7 @@ class Execution : public BatchSource {
 
   Result<void> Load(Relation relation) {
     Watchdog::Inside inside(watchdog_);
-    std::string columns;
-    for (const Column& column : relation.schema) {
-      columns +=
-          (columns.empty() ? "" : ", ") + QuoteName(column.name) + " " + column.type.ToString();
-    }
-    FUQI_RETURN_IF_ERROR(
-        embedded_->Execute("CREATE TABLE " + QuoteName(relation.name) + " (" + columns + ")"));
+    FUQI_RETURN_IF_ERROR(embedded_->CreateTable(relation.name, relation.schema));
     duckdb_arrow_converted_schema converted = nullptr;
     duckdb_appender appender = nullptr;
     auto loaded = [&]() -> Result<void> {
@@ -84,7 +78,7 @@ class Execution : public BatchSource {
       return Fault(duckdb_prepare_error(statement_));
     }
     // SECURITY: everything but a SELECT could change what a later check relies on.
-    // Test: Engine.RefusesEveryStatementThatIsNoSelect.
+    // Test: EngineTest.RefusesEveryStatementThatIsNoSelect.
     if (duckdb_prepared_statement_type(statement_) != DUCKDB_STATEMENT_TYPE_SELECT) {
       return Err(ErrorCode::kPermissionDenied,
                  "a permit allows one SELECT statement, nothing else");

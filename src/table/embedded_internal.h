@@ -29,6 +29,8 @@ class Embedded {
   Embedded(const Embedded&) = delete;
   Embedded& operator=(const Embedded&) = delete;
 
+  // An empty table; kInvalidArgument names what is wrong with its names.
+  Result<void> CreateTable(const std::string& name, const Schema& schema);
   // Runs a statement of our own for its effect.
   Result<void> Execute(const std::string& sql);
   // Runs a query of our own with one VARCHAR parameter that gives one VARCHAR.

@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "table/embedded_internal.h"
 #include "table/permit_for_test.h"
 #include "table/test_files_test.h"
 
@@ -282,6 +283,31 @@ TEST_F(EngineTest, DropsAStreamThatIsNotReadToItsEnd) {
   auto stream = Run("SELECT range FROM range(100000000)");
   ASSERT_TRUE(stream.has_value());
   ASSERT_TRUE(stream->Next().has_value());
+}
+
+// Behind the check that a statement is a SELECT stands DuckDB's own lock.
+TEST(Embedded, RefusesToBeUnlocked) {
+  TestFolder folder;
+  const std::string allowed = folder.Write("allowed.csv", "a\n1\n");
+  auto embedded = table::Embedded::Open({.memory_bytes = 64u << 20}, {&allowed, 1});
+  ASSERT_TRUE(embedded.has_value()) << embedded.error().ToString();
+  for (const std::string& sql :
+       {std::string("SET enable_external_access = true"),
+        std::string("SET allowed_paths = ['/etc/passwd']"),
+        std::string("SET allowed_directories = ['/']"), std::string("SET memory_limit = '8GB'"),
+        std::string("SET temp_directory = '/tmp'"), std::string("SET TimeZone = 'Asia/Shanghai'"),
+        std::string("RESET lock_configuration"), std::string("PRAGMA threads = 8"),
+        std::string("INSTALL httpfs"), std::string("LOAD httpfs"),
+        "ATTACH '" + folder.path() + "/new.db'", "COPY (SELECT 1) TO '" + folder.path() + "/new'",
+        "EXPORT DATABASE '" + folder.path() + "/new'"}) {
+    auto done = (*embedded)->Execute(sql);
+    ASSERT_FALSE(done.has_value()) << sql;
+    EXPECT_EQ(done.error().code(), ErrorCode::kPermissionDenied)
+        << sql << ": " << done.error().ToString();
+  }
+  EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder.path()),
+                          std::filesystem::directory_iterator()),
+            1);
 }
 
 // The same through DuckDB's ADBC driver, loaded as any other driver is.

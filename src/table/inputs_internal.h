@@ -38,7 +38,7 @@ class ByteSource {
   }
 
  private:
-  static constexpr size_t kBlockBytes = size_t{1} << 18;
+  static constexpr size_t kBlockBytes = size_t{1} << 16;
 
   Result<void> Fill();
 
