@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # Sourced by the scripts beside it: strict mode, the tree's root as the working directory, one way to say what is going on.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
