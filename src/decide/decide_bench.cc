@@ -167,7 +167,7 @@ void DecideWithLog(benchmark::State& state) {
 }
 BENCHMARK(DecideWithLog)->Unit(benchmark::kMillisecond);
 
-// How long deciding stands still while a snapshot of a hundred thousand events is captured.
+// Copying the state of a hundred thousand events for a snapshot.
 void CaptureState(benchmark::State& state) {
   Core core(BenchPack());
   Payments payments;

@@ -19,6 +19,84 @@ using ledger::RecordType;
 // texts, and their heads.
 constexpr uint64_t kPairBytesMax = 4u << 20;
 
+// The state after the records [0, seq) of a log.
+struct Folded {
+  Core core;
+  uint64_t seq = 0;
+  uint64_t publish_seq = 0;                                            // of the last Publish record
+  std::map<uint64_t, std::shared_ptr<const PublishRecord>> publishes;  // that were needed
+};
+
+Result<std::shared_ptr<const PublishRecord>> ReadPublish(
+    const ledger::Log& log, uint64_t seq,
+    std::map<uint64_t, std::shared_ptr<const PublishRecord>>& publishes) {
+  if (auto found = publishes.find(seq); found != publishes.end()) {
+    return found->second;
+  }
+  FUQI_ASSIGN_OR_RETURN(ledger::OwnedRecord record, log.Read(seq));
+  FUQI_ASSIGN_OR_RETURN(PublishRecord publish,
+                        DecodePublish(*record).At({.field = fmt::format("#{}", seq)}));
+  return publishes[seq] = std::make_shared<const PublishRecord>(std::move(publish));
+}
+
+Result<void> FoldRecord(const ledger::Log& log, const ledger::StoredRecord& record,
+                        Folded& folded) {
+  const CompiledPack& pack = folded.core.pack();
+  folded.seq = record.seq + 1;
+  if (record.type == RecordType::kPublish) {
+    FUQI_ASSIGN_OR_RETURN(PublishRecord publish, DecodePublish(record));
+    FUQI_RETURN_IF_ERROR(CheckSameKey(publish, pack));
+    folded.publish_seq = record.seq;
+    folded.publishes[record.seq] = std::make_shared<const PublishRecord>(std::move(publish));
+  } else if (record.type == RecordType::kEvent) {
+    FUQI_ASSIGN_OR_RETURN(EventCore event_core, DecodeEventCore(record));
+    FUQI_ASSIGN_OR_RETURN(auto publish, ReadPublish(log, event_core.publish_seq, folded.publishes));
+    FUQI_ASSIGN_OR_RETURN(Event event, EventOf(record, *publish, pack));
+    FUQI_RETURN_IF_ERROR(folded.core.Validate(event));
+    folded.core.Decide(event, record.seq);
+  }
+  return {};
+}
+
+// What recovery does: newest valid snapshot of this pack version, then the records after it.
+Result<Folded> FoldLog(const ledger::Log& log, const ledger::SnapshotStore& snapshots,
+                       const std::shared_ptr<const CompiledPack>& pack, Recovery& recovery) {
+  Folded folded{.core = Core(pack)};
+  FUQI_ASSIGN_OR_RETURN(ledger::LatestSnapshot latest, snapshots.Latest());
+  recovery.damaged = std::move(latest.damaged);
+  if (latest.snapshot && latest.snapshot->seq > log.next_seq()) {
+    // Snapshots are written of committed records only.
+    return Err(ErrorCode::kCorrupt,
+               "a snapshot stands for {} records, but the log has {}: some were lost",
+               latest.snapshot->seq, log.next_seq());
+  }
+  if (latest.snapshot) {
+    ByteReader reader(latest.snapshot->bytes);
+    const uint64_t publish_seq = reader.Varint();
+    // The state of another pack version is no error: it is of no use, as all events must be folded
+    // through this one.
+    if (reader.ok() && folded.core.Restore(reader.Raw(reader.remaining()))) {
+      folded.publish_seq = publish_seq;
+      folded.seq = latest.snapshot->seq;
+      recovery.snapshot_seq = folded.seq;
+    }
+  }
+  const uint64_t events_before = folded.core.events();
+  FUQI_RETURN_IF_ERROR(log.Scan(folded.seq, [&](const ledger::StoredRecord& record) {
+    return FoldRecord(log, record, folded).At({.field = fmt::format("#{}", record.seq)});
+  }));
+  recovery.folded_events = folded.core.events() - events_before;
+  return folded;
+}
+
+// The bytes of a snapshot, docs/formats/records.md.
+Bytes SnapshotBytes(uint64_t publish_seq, const Core& core) {
+  Bytes bytes;
+  ByteWriter(bytes).Varint(publish_seq);
+  core.Save(bytes);
+  return bytes;
+}
+
 }  // namespace
 
 struct Partition::Impl {
@@ -32,8 +110,6 @@ struct Partition::Impl {
         open(0, options_in.log) {}
 
   Result<void> Open(const std::string& dir);
-  Result<void> Recover();
-  Result<void> FoldRecord(const ledger::StoredRecord& record);
   Result<void> Publish();
 
   Result<std::shared_ptr<const PublishRecord>> PublishBy(uint64_t publish_seq) const;
@@ -44,7 +120,8 @@ struct Partition::Impl {
   // has the same hash value.
   Result<std::optional<Outcome>> Repeated(uint64_t seq, const Digest& key_hash,
                                           const Bytes& content) const;
-  Bytes Capture() const;
+  // snapshot_mutex is held.
+  Result<void> WriteSnapshot(uint64_t seq, const Bytes& bytes);
 
   // An event that was decided and is not committed: what a repetition is answered from.
   struct Pending {
@@ -65,15 +142,14 @@ struct Partition::Impl {
   uint64_t head_size = 0;  // records in the head saved last; the committing thread's
 
   std::atomic<bool> failed = false;
-  std::mutex snapshot_mutex;  // held while a snapshot is written
+  std::mutex snapshot_mutex;  // held while a snapshot is made; guards what follows
+  uint64_t snapshot_seq = 0;  // of the newest one
 
   mutable std::mutex mutex;  // guards what follows
   Core core;
   ledger::Batch open;
   std::deque<Pending> pending;
   uint64_t publish_seq = 0;
-  uint64_t captured_events = 0;  // core.events() when a snapshot was captured last
-  std::optional<ledger::Snapshot> due;
   mutable std::map<uint64_t, std::shared_ptr<const PublishRecord>> publishes;  // read so far
   EncodedRecord encoded;
 };
@@ -100,59 +176,15 @@ Result<void> Partition::Impl::Open(const std::string& dir) {
   FUQI_ASSIGN_OR_RETURN(tree, ledger::Tree::Open(disk, dir, *log, origin));
   FUQI_ASSIGN_OR_RETURN(snapshots,
                         ledger::SnapshotStore::Open(disk, dir + "/snapshots", log->id()));
-  FUQI_RETURN_IF_ERROR(Recover());
+  FUQI_ASSIGN_OR_RETURN(Folded folded, FoldLog(*log, *snapshots, pack, recovery));
+  core = std::move(folded.core);
+  publish_seq = folded.publish_seq;
+  publishes = std::move(folded.publishes);
+  snapshot_seq = recovery.snapshot_seq;
   FUQI_RETURN_IF_ERROR(Publish());
   FUQI_ASSIGN_OR_RETURN(ledger::Head head, tree->SaveHead());
   head_size = head.size;
   open = ledger::Batch(log->next_seq(), options.log);
-  return {};
-}
-
-Result<void> Partition::Impl::Recover() {
-  FUQI_ASSIGN_OR_RETURN(ledger::LatestSnapshot latest, snapshots->Latest());
-  recovery.damaged = std::move(latest.damaged);
-  uint64_t from = 0;
-  if (latest.snapshot && latest.snapshot->seq > log->next_seq()) {
-    // Snapshots are written of committed records only.
-    return Err(ErrorCode::kCorrupt,
-               "a snapshot stands for {} records, but the log has {}: some were lost",
-               latest.snapshot->seq, log->next_seq());
-  }
-  if (latest.snapshot) {
-    ByteReader reader(latest.snapshot->bytes);
-    const uint64_t publish = reader.Varint();
-    // The state of another pack version is no error: it is of no use, as all events must be folded
-    // through this one.
-    if (reader.ok() && core.Restore(reader.Raw(reader.remaining()))) {
-      publish_seq = publish;
-      from = latest.snapshot->seq;
-      recovery.snapshot_seq = from;
-    }
-  }
-  FUQI_RETURN_IF_ERROR(
-      log->Scan(from, [&](const ledger::StoredRecord& record) { return FoldRecord(record); }));
-  captured_events = core.events() - recovery.folded_events;
-  return {};
-}
-
-Result<void> Partition::Impl::FoldRecord(const ledger::StoredRecord& record) {
-  const Where where{.field = fmt::format("#{}", record.seq)};
-  if (record.type == RecordType::kPublish) {
-    FUQI_ASSIGN_OR_RETURN(PublishRecord publish, DecodePublish(record).At(where));
-    FUQI_RETURN_IF_ERROR(CheckSameKey(publish, *pack).At(where));
-    publish_seq = record.seq;
-    publishes[record.seq] = std::make_shared<const PublishRecord>(std::move(publish));
-    return {};
-  }
-  if (record.type != RecordType::kEvent) {
-    return {};
-  }
-  FUQI_ASSIGN_OR_RETURN(EventCore event_core, DecodeEventCore(record).At(where));
-  FUQI_ASSIGN_OR_RETURN(auto publish, PublishBy(event_core.publish_seq));
-  FUQI_ASSIGN_OR_RETURN(Event event, EventOf(record, *publish, *pack).At(where));
-  FUQI_RETURN_IF_ERROR(core.Validate(event).At(where));
-  core.Decide(event, record.seq);
-  ++recovery.folded_events;
   return {};
 }
 
@@ -178,13 +210,7 @@ Result<void> Partition::Impl::Publish() {
 
 // Callers other than Open hold the mutex.
 Result<std::shared_ptr<const PublishRecord>> Partition::Impl::PublishBy(uint64_t seq) const {
-  if (auto found = publishes.find(seq); found != publishes.end()) {
-    return found->second;
-  }
-  FUQI_ASSIGN_OR_RETURN(ledger::OwnedRecord record, log->Read(seq));
-  FUQI_ASSIGN_OR_RETURN(PublishRecord publish,
-                        DecodePublish(*record).At({.field = fmt::format("#{}", seq)}));
-  return publishes[seq] = std::make_shared<const PublishRecord>(std::move(publish));
+  return ReadPublish(*log, seq, publishes);
 }
 
 Result<Decision> Partition::Impl::ReadDecision(const ledger::Record& record, uint64_t seq) const {
@@ -308,24 +334,11 @@ Result<void> Partition::NoteDefault(const table::Datum& key, std::string_view wh
                    impl.open.bytes());
 }
 
-// The mutex is held, or nobody else knows of the partition yet.
-Bytes Partition::Impl::Capture() const {
-  Bytes bytes;
-  ByteWriter(bytes).Varint(publish_seq);
-  core.Save(bytes);
-  return bytes;
-}
-
 ledger::Batch Partition::TakeBatch() {
   Impl& impl = *impl_;
   std::lock_guard lock(impl.mutex);
   ledger::Batch batch(impl.open.next_seq(), impl.options.log);
   std::swap(batch, impl.open);
-  const uint64_t every = impl.options.snapshot_every;
-  if (every > 0 && impl.core.events() - impl.captured_events >= every) {
-    impl.due = ledger::Snapshot{batch.next_seq(), impl.Capture()};
-    impl.captured_events = impl.core.events();
-  }
   return batch;
 }
 
@@ -422,35 +435,37 @@ Result<std::shared_ptr<const PublishRecord>> Partition::PublishedAt(uint64_t seq
 Result<void> Partition::WriteDueSnapshot() {
   Impl& impl = *impl_;
   std::lock_guard writing(impl.snapshot_mutex);
-  ledger::Snapshot snapshot;
-  {
-    std::lock_guard lock(impl.mutex);
-    if (!impl.due || impl.due->seq > impl.log->next_seq()) {
-      return {};
-    }
-    snapshot = std::move(*impl.due);
-    impl.due.reset();
+  const uint64_t records = impl.log->next_seq() - impl.snapshot_seq;
+  if (impl.options.snapshot_every == 0 || records / 2 < impl.options.snapshot_every) {
+    return {};
   }
-  return impl.snapshots->Write(snapshot.seq, snapshot.bytes);
+  Recovery unused;
+  FUQI_ASSIGN_OR_RETURN(Folded folded, FoldLog(*impl.log, *impl.snapshots, impl.pack, unused));
+  return impl.WriteSnapshot(folded.seq, SnapshotBytes(folded.publish_seq, folded.core));
 }
 
 Result<void> Partition::Snapshot() {
   Impl& impl = *impl_;
   std::lock_guard writing(impl.snapshot_mutex);
-  ledger::Snapshot snapshot;
+  uint64_t seq = 0;
+  Bytes bytes;
   {
     std::lock_guard lock(impl.mutex);
-    snapshot.seq = impl.open.next_seq();
-    if (snapshot.seq != impl.log->next_seq()) {
+    seq = impl.open.next_seq();
+    if (seq != impl.log->next_seq()) {
       return Err(ErrorCode::kUnavailable,
                  "{} records are decided and not committed: commit them before the snapshot",
-                 snapshot.seq - impl.log->next_seq());
+                 seq - impl.log->next_seq());
     }
-    snapshot.bytes = impl.Capture();
-    impl.captured_events = impl.core.events();
-    impl.due.reset();
+    bytes = SnapshotBytes(impl.publish_seq, impl.core);
   }
-  return impl.snapshots->Write(snapshot.seq, snapshot.bytes);
+  return impl.WriteSnapshot(seq, bytes);
+}
+
+Result<void> Partition::Impl::WriteSnapshot(uint64_t seq, const Bytes& bytes) {
+  FUQI_RETURN_IF_ERROR(snapshots->Write(seq, bytes));
+  snapshot_seq = seq;
+  return {};
 }
 
 const Core& Partition::core() const { return impl_->core; }

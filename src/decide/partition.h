@@ -13,10 +13,10 @@
 // Decide returned it has returned without error. After a failed Commit every call that would decide
 // gives kUnavailable: the partition must be opened again, and knows then what was committed.
 //
-// Snapshots. State runs ahead of the log, therefore it is captured in memory when a batch is taken
-// that makes one due, and written by WriteDueSnapshot once that batch is committed. Capturing stops
-// deciding for as long as it takes to copy the state (measured in docs/benchmarks.md); writing does
-// not.
+// Snapshots. State runs ahead of the log, and copying it stops deciding; therefore WriteDueSnapshot
+// does not look at it: it folds the log from the last snapshot on, in a core of its own, as
+// recovery does, while deciding goes on. Snapshot copies the state and is for moments when nothing
+// is decided.
 //
 // Threads: any. Decide, NoteDefault and TakeBatch wait for each other; Commit is called by one
 // thread at a time in the order of TakeBatch; WriteDueSnapshot and Snapshot by one thread at a
@@ -92,10 +92,11 @@ class Partition {
   // number; events decided but not committed included.
   Result<std::shared_ptr<const PublishRecord>> PublishedAt(uint64_t seq) const;
 
-  // Writes the snapshot that is due, if one is and its batch is committed. Cheap otherwise; call it
-  // after commits, from a thread that may wait.
+  // Writes a snapshot of what is committed if `snapshot_every` events were committed since the
+  // last; cheap otherwise. Folds those events once more and needs the memory of a second state
+  // meanwhile: call it from a thread that may take its time.
   Result<void> WriteDueSnapshot();
-  // Captures and writes a snapshot now. kUnavailable while anything decided is not committed.
+  // Writes a snapshot of the state now. kUnavailable while anything decided is not committed.
   Result<void> Snapshot();
 
   // For the deciding thread.

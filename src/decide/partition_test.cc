@@ -175,17 +175,25 @@ TEST_F(PartitionTest, SnapshotHoldsWhatIsCommittedAndNoMore) {
   EXPECT_EQ(partition_->core().events(), 1u);
 }
 
-TEST_F(PartitionTest, DueSnapshotWaitsForItsBatch) {
+TEST_F(PartitionTest, DueSnapshotIsOfWhatIsCommittedWhileDecidingGoesOn) {
   options_.snapshot_every = 2;
   Open();
+  const auto snapshots = [&] { return disk_.List(std::string(kDir) + "/snapshots")->size(); };
   Decide(Payment("1", kStartUs, "a", "x", 100));
+  Commit();
+  ASSERT_TRUE(partition_->WriteDueSnapshot().has_value());
+  EXPECT_EQ(snapshots(), 0u) << "one event is not two";
   Decide(Payment("2", kStartUs, "a", "x", 100));
-  ledger::Batch batch = partition_->TakeBatch();
   ASSERT_TRUE(partition_->WriteDueSnapshot().has_value());
-  EXPECT_TRUE(disk_.List(std::string(kDir) + "/snapshots")->empty()) << "not committed yet";
-  ASSERT_TRUE(partition_->Commit(batch).has_value());
-  ASSERT_TRUE(partition_->WriteDueSnapshot().has_value());
-  EXPECT_EQ(disk_.List(std::string(kDir) + "/snapshots")->size(), 1u);
+  EXPECT_EQ(snapshots(), 0u) << "not committed yet";
+  Commit();
+  Decide(Payment("3", kStartUs, "a", "x", 100));
+  ASSERT_TRUE(partition_->WriteDueSnapshot().has_value()) << "with an event on its way";
+  EXPECT_EQ(snapshots(), 1u);
+  Open();
+  EXPECT_EQ(partition_->recovery().snapshot_seq, 5u);
+  EXPECT_EQ(partition_->core().events(), 2u) << "the third was never committed";
+  EXPECT_FALSE(Decide(Payment("3", kStartUs, "a", "x", 100)).repeated);
 }
 
 TEST_F(PartitionTest, WithoutItsSnapshotFoldsTheLog) {

@@ -202,11 +202,6 @@ Result<Decision> DecideThrough(Partition& partition, const CompiledPack& pack, c
   return std::move(outcome->decision);
 }
 
-Result<void> Commit(Partition& partition) {
-  FUQI_RETURN_IF_ERROR(partition.Commit(partition.TakeBatch()));
-  return partition.WriteDueSnapshot();
-}
-
 void Count(const Decision& decision, ReplaySummary& summary) {
   ++summary.events;
   summary.alerts += decision.action != Action::kApprove;
@@ -274,14 +269,14 @@ Result<ReplaySummary> Replay(SourceReader& reader, std::shared_ptr<const Compile
     digest.Update(size);
     digest.Update(body);
     if (options.partition != nullptr && summary.events % options.events_per_commit == 0) {
-      FUQI_RETURN_IF_ERROR(Commit(*options.partition));
+      FUQI_RETURN_IF_ERROR(options.partition->Commit(options.partition->TakeBatch()));
     }
     if (options.progress && summary.events % 4096 == 0) {
       options.progress(summary.events);
     }
   }
   if (options.partition != nullptr) {
-    FUQI_RETURN_IF_ERROR(Commit(*options.partition));
+    FUQI_RETURN_IF_ERROR(options.partition->Commit(options.partition->TakeBatch()));
   }
   summary.repeated = repeated;
   summary.elapsed_s = std::chrono::duration<double>(Steady::now() - begin).count();
