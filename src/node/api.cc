@@ -92,7 +92,7 @@ Result<decide::Event> ValidEvent(const ServedPack& served, Result<table::Row> ro
                                  int64_t received_us) {
   FUQI_ASSIGN_OR_RETURN(table::Row columns, std::move(row));
   decide::Event event{std::move(columns), received_us};
-  FUQI_RETURN_IF_ERROR(served.runner->partition().core().Validate(event));
+  FUQI_RETURN_IF_ERROR(decide::ValidateEvent(*served.pack, event));
   return event;
 }
 

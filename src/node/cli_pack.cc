@@ -51,16 +51,6 @@ const sql::ColumnLineage* LineageOf(const decide::CompiledPack& pack, std::strin
   return nullptr;
 }
 
-OrderedJson LineageJson(const sql::ColumnLineage& lineage) {
-  OrderedJson inputs = OrderedJson::array();
-  for (const auto& input : lineage.inputs) {
-    inputs.push_back({{"column", input.column},
-                      {"influence", sql::InfluenceName(input.influence)},
-                      {"direct", sql::IsDirect(input.influence)}});
-  }
-  return {{"output", lineage.output}, {"inputs", inputs}, {"resolved", lineage.resolved}};
-}
-
 OrderedJson CheckJson(const decide::CompiledPack& compiled, bool lineage) {
   const decide::Pack& pack = compiled.pack();
   OrderedJson json = {{"pack", pack.name},
@@ -106,10 +96,7 @@ OrderedJson CheckJson(const decide::CompiledPack& compiled, bool lineage) {
         {{"id", rule.id}, {"then", decide::ActionName(rule.then)}, {"clause", rule.clause}});
   }
   if (lineage) {
-    json["lineage"] = OrderedJson::array();
-    for (const sql::ColumnLineage& l : compiled.lineage()) {
-      json["lineage"].push_back(LineageJson(l));
-    }
+    json["lineage"] = LineageJson(compiled.lineage());
   }
   return json;
 }
@@ -161,21 +148,7 @@ void PrintCheck(const decide::CompiledPack& compiled, const PackOptions& options
              rows, out);
   if (options.lineage) {
     out << '\n';
-    rows.clear();
-    for (const sql::ColumnLineage& lineage : compiled.lineage()) {
-      std::string direct;
-      std::string indirect;
-      for (const auto& input : lineage.inputs) {
-        std::string& list = sql::IsDirect(input.influence) ? direct : indirect;
-        if (list.find(input.column) == std::string::npos) {
-          list += (list.empty() ? "" : ", ") + input.column;
-        }
-      }
-      rows.push_back({lineage.output, direct, indirect});
-    }
-    PrintTable({std::string(Tr("output", language)), std::string(Tr("made of", language)),
-                std::string(Tr("decided by", language))},
-               rows, out);
+    PrintLineage(compiled.lineage(), language, out);
   }
   out << '\n'
       << Say(language, "an event takes at most {} instructions beside its windows",

@@ -5,6 +5,7 @@
 #include "base/messages.h"
 #include "node/cli.h"
 #include "node/owner_query.h"
+#include "node/print.h"
 #include "table/format.h"
 
 namespace fuqi::node {
@@ -15,6 +16,7 @@ struct SqlOptions {
   std::vector<std::string> inputs;
   std::string format;
   std::string purpose = "owner query";
+  bool lineage = false;
 };
 
 Result<std::map<std::string, std::string>> ParseInputs(const std::vector<std::string>& inputs) {
@@ -31,6 +33,27 @@ Result<std::map<std::string, std::string>> ParseInputs(const std::vector<std::st
   return parsed;
 }
 
+// Which columns of the file each column of the result depends on; the statement is not run.
+Result<int> TellLineage(const FileQuery& query, const SqlOptions& options, OwnerEngine& engine,
+                        table::Binder& binder, Context& context) {
+  if (!query.over_one_table) {
+    return Err(ErrorCode::kUnsupported,
+               "lineage is told for statements that read one file, by FROM 'file'");
+  }
+  FileQuery columns{"SELECT * FROM " + QuotedPath(query.paths[0]) + " LIMIT 0", query.paths, {}};
+  FUQI_ASSIGN_OR_RETURN(table::RowStream none,
+                        engine.Run(columns, options.purpose, "the columns of a file"));
+  FUQI_ASSIGN_OR_RETURN(
+      std::vector<sql::ColumnLineage> lineage,
+      sql::LineageOfSelect(binder, none.schema(), kOneFile, *query.over_one_table));
+  if (context.json) {
+    context.out << LineageJson(lineage).dump() << '\n';
+  } else {
+    PrintLineage(lineage, context.language, context.out);
+  }
+  return 0;
+}
+
 Result<int> RunSql(const SqlOptions& options, Context& context) {
   FUQI_ASSIGN_OR_RETURN(auto inputs, ParseInputs(options.inputs));
   FUQI_ASSIGN_OR_RETURN(table::OutputFormat format,
@@ -41,6 +64,9 @@ Result<int> RunSql(const SqlOptions& options, Context& context) {
   FUQI_ASSIGN_OR_RETURN(FileQuery query,
                         ResolveFiles(*binder, options.sql, inputs).At({.file = "SQL"}));
   OwnerEngine engine(context.home);
+  if (options.lineage) {
+    return TellLineage(query, options, engine, *binder, context);
+  }
   Progress progress(context, Tr("bytes written", context.language));
   FUQI_ASSIGN_OR_RETURN(table::RowStream rows,
                         engine.Run(query, options.purpose, "rows of a statement of fuqi sql"));
@@ -71,6 +97,8 @@ void AddSqlCommands(Cli& cli) {
       ->allow_extra_args(false);
   command->add_option("--format", options->format, cli.Text("Form of the rows (default table)"))
       ->type_name("table|csv|json|jsonl|markdown");
+  command->add_flag("--lineage", options->lineage,
+                    cli.Text("Print what each column depends on, instead of rows"));
   command
       ->add_option("--purpose", options->purpose,
                    cli.Text("What the data is read for; part of the evidence"))

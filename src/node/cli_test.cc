@@ -135,6 +135,25 @@ TEST_F(Command, RunsSqlOverFilesAndLeavesEvidence) {
   EXPECT_EQ(purposes, (std::vector<std::string>{"a test", "owner query", "owner query"}));
 }
 
+TEST_F(Command, TellsTheLineageOfAStatement) {
+  const std::string file = dir_.Write("loans.csv", "id,amount,kind\n1,10.50,a\n");
+  const Ran ran = Run(
+      {"sql",
+       "SELECT loans.kind, sum(amount * 2) AS total FROM '" + file + "' WHERE id > 3 GROUP BY kind",
+       "--lineage", "--json"});
+  ASSERT_EQ(ran.code, 0) << ran.err;
+  const Json lineage = Json::parse(ran.out);
+  ASSERT_EQ(lineage.size(), 2u);
+  EXPECT_EQ(lineage[1]["output"], "total");
+  std::map<std::string, bool> direct;
+  for (const Json& input : lineage[1]["inputs"]) {
+    direct[input["column"]] |= input["direct"].get<bool>();
+  }
+  EXPECT_EQ(direct,
+            (std::map<std::string, bool>{{"amount", true}, {"id", false}, {"kind", false}}));
+  EXPECT_EQ(Run({"sql", "SELECT 1", "--lineage"}).code, 1);
+}
+
 TEST_F(Command, PlacesWhatIsWrongInAStatement) {
   Ran ran = Run({"sql", "SELECT 1\nFROM 'none.csv'"});
   EXPECT_EQ(ran.code, 1);
@@ -208,7 +227,7 @@ TEST_F(Command, DecidesLinesOneForOne) {
   for (std::string line; std::getline(lines, line);) {
     answers.push_back(Json::parse(line));
   }
-  ASSERT_EQ(answers.size(), 9u);
+  ASSERT_EQ(answers.size(), 10u);
   EXPECT_EQ(answers[0]["action"], "approve");
   EXPECT_EQ(answers[1]["action"], "block");
   EXPECT_EQ(answers[2]["line"], 3);
@@ -219,6 +238,7 @@ TEST_F(Command, DecidesLinesOneForOne) {
   EXPECT_EQ(answers[6]["error"]["field"], "amount");
   EXPECT_EQ(answers[7]["line"], 8);
   EXPECT_EQ(answers[8]["error"]["code"], "resource_exhausted");
+  EXPECT_EQ(answers[9]["event_id"], "last");
 }
 
 TEST_F(Command, DecidesALastLineWithoutItsEnd) {
@@ -278,7 +298,7 @@ TEST_F(Command, ExitsWith4WhenEvidenceDoesNotVerify) {
 
 TEST_F(Command, ComparesAndReplaysGeneratedEvents) {
   const std::string data = dir_ / "data";
-  Ran ran = Run({"generate", "--seed", "7", "--accounts", "200", "--days", "30", data, "--json"});
+  Ran ran = Run({"generate", "--seed", "7", "--accounts", "1000", "--days", "14", data, "--json"});
   ASSERT_EQ(ran.code, 0) << ran.err;
   const std::string pack = std::string(FUQI_SOURCE_DIR) + "/packs/aml";
   ran = Run({"pack", "diff", pack, "--source", "generated", "--input", data + "/transactions.csv",

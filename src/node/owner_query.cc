@@ -15,10 +15,12 @@ using Json = nlohmann::json;
 
 // A piece of the statement that names a file.
 struct FileToken {
-  size_t begin;
-  size_t end;
+  size_t begin = 0;
+  size_t end = 0;
   std::string path;
-  std::string alias;  // to be added, so that columns can still be qualified by an input's name
+  std::string name;  // by which columns may be qualified; empty where the statement gives an alias
+  bool input = false;     // the file is named by a key of --input
+  bool function = false;  // the file is an argument of read_csv or such
 };
 
 std::string TextAt(const Json& node, const char* key) {
@@ -110,10 +112,13 @@ class FileFinder {
     }
     const size_t at = node.value("query_location", sql_.size());
     if (auto input = inputs_.find(name); input != inputs_.end()) {
-      return Add(at, name, input->second, TextAt(node, "alias").empty() ? name : "");
+      return Add(at, name, input->second,
+                 {.name = TextAt(node, "alias").empty() ? name : "", .input = true});
     }
     const bool quoted = at < sql_.size() && (sql_[at] == '\'' || sql_[at] == '"');
-    return quoted ? Add(at, name, name, "") : Result<void>();
+    const std::string stem = std::filesystem::path(name).stem().string();
+    return quoted ? Add(at, name, name, {.name = TextAt(node, "alias").empty() ? stem : ""})
+                  : Result<void>();
   }
 
   // A text constant, or a list of them.
@@ -121,7 +126,7 @@ class FileFinder {
     if (TextAt(node, "class") == "CONSTANT" &&
         node.at("value").value("value", Json()).is_string()) {
       const std::string text = node.at("value").at("value").get<std::string>();
-      return Add(node.value("query_location", sql_.size()), text, text, "");
+      return Add(node.value("query_location", sql_.size()), text, text, {.function = true});
     }
     for (const Json& child : node.value("children", Json::array())) {
       FUQI_RETURN_IF_ERROR(Argument(child));
@@ -129,8 +134,7 @@ class FileFinder {
     return {};
   }
 
-  Result<void> Add(size_t at, const std::string& name, const std::string& path,
-                   const std::string& alias) {
+  Result<void> Add(size_t at, const std::string& name, const std::string& path, FileToken file) {
     const Where where = table::PlaceIn(sql_, at);
     const std::optional<Token> token = TokenAt(sql_, at);
     if (!token || token->text != name) {
@@ -143,7 +147,10 @@ class FileFinder {
     if (error) {
       return Err(ErrorCode::kNotFound, "there is no file {}", path).At(where);
     }
-    files_.push_back({at, token->end, canonical.string(), alias});
+    file.begin = at;
+    file.end = token->end;
+    file.path = canonical.string();
+    files_.push_back(std::move(file));
     return {};
   }
 
@@ -164,7 +171,22 @@ std::string Quoted(const std::string& text, char quote) {
   return out + quote;
 }
 
+// The statement with each token replaced by what `text` gives for it.
+template <class Text>
+std::string Replaced(std::string_view sql, const std::vector<FileToken>& files, Text text) {
+  std::string out;
+  size_t copied = 0;
+  for (const FileToken& file : files) {
+    out += sql.substr(copied, file.begin - copied);
+    out += text(file);
+    copied = file.end;
+  }
+  return out + std::string(sql.substr(copied));
+}
+
 }  // namespace
+
+std::string QuotedPath(const std::string& path) { return Quoted(path, '\''); }
 
 Result<FileQuery> ResolveFiles(table::Binder& binder, std::string_view sql,
                                const std::map<std::string, std::string>& inputs) {
@@ -186,20 +208,23 @@ Result<FileQuery> ResolveFiles(table::Binder& binder, std::string_view sql,
   std::sort(files.begin(), files.end(),
             [](const FileToken& a, const FileToken& b) { return a.begin < b.begin; });
 
-  FileQuery query;
   std::set<std::string> paths;
-  size_t copied = 0;
+  bool by_function = false;
   for (const FileToken& file : files) {
-    query.sql += sql.substr(copied, file.begin - copied);
-    query.sql += Quoted(file.path, '\'');
-    if (!file.alias.empty()) {
-      query.sql += " AS " + Quoted(file.alias, '"');
-    }
-    copied = file.end;
     paths.insert(file.path);
+    by_function |= file.function;
   }
-  query.sql += sql.substr(copied);
+  FileQuery query;
   query.paths.assign(paths.begin(), paths.end());
+  query.sql = Replaced(sql, files, [](const FileToken& file) {
+    return QuotedPath(file.path) +
+           (file.input && !file.name.empty() ? " AS " + Quoted(file.name, '"') : "");
+  });
+  if (paths.size() == 1 && !by_function) {
+    query.over_one_table = Replaced(sql, files, [](const FileToken& file) {
+      return std::string(kOneFile) + (file.name.empty() ? "" : " AS " + Quoted(file.name, '"'));
+    });
+  }
   return query;
 }
 

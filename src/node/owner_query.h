@@ -4,6 +4,7 @@
 
 #include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -20,7 +21,11 @@ namespace fuqi::node {
 struct FileQuery {
   std::string sql;
   std::vector<std::string> paths;  // sorted, each once
+  // The statement over a table kOneFile in the place of its file, for its lineage; none where it
+  // reads several files, or one by a function.
+  std::optional<std::string> over_one_table;
 };
+inline constexpr std::string_view kOneFile = "fuqi_file";
 
 // Finds the files that `sql` reads: tables written as 'file.csv' or "dir/file.parquet", tables
 // named by a key of `inputs`, and texts given to read_csv, read_parquet and read_json; relative
@@ -28,6 +33,9 @@ struct FileQuery {
 // kUnsupported as Binder::ParseTree, placed.
 Result<FileQuery> ResolveFiles(table::Binder& binder, std::string_view sql,
                                const std::map<std::string, std::string>& inputs);
+
+// A path as a text of SQL, quotes included.
+std::string QuotedPath(const std::string& path);
 
 // The pack in folder `dir`, compiled. Errors have their place in its files.
 Result<std::shared_ptr<const decide::CompiledPack>> CompilePackIn(const std::string& dir,

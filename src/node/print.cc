@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <ostream>
+#include <set>
 
 #include "table/format.h"
 
@@ -66,6 +67,38 @@ OrderedJson ErrorJson(const Error& error, Language language) {
     }
   }
   return json;
+}
+
+OrderedJson LineageJson(std::span<const sql::ColumnLineage> lineage) {
+  OrderedJson json = OrderedJson::array();
+  for (const sql::ColumnLineage& output : lineage) {
+    OrderedJson inputs = OrderedJson::array();
+    for (const auto& input : output.inputs) {
+      inputs.push_back({{"column", input.column},
+                        {"influence", sql::InfluenceName(input.influence)},
+                        {"direct", sql::IsDirect(input.influence)}});
+    }
+    json.push_back(
+        {{"output", output.output}, {"inputs", std::move(inputs)}, {"resolved", output.resolved}});
+  }
+  return json;
+}
+
+void PrintLineage(std::span<const sql::ColumnLineage> lineage, Language language,
+                  std::ostream& out) {
+  std::vector<std::vector<std::string>> rows;
+  for (const sql::ColumnLineage& output : lineage) {
+    std::set<std::string> direct;
+    std::set<std::string> indirect;
+    for (const auto& input : output.inputs) {
+      (sql::IsDirect(input.influence) ? direct : indirect).insert(input.column);
+    }
+    rows.push_back({output.output, fmt::format("{}", fmt::join(direct, ", ")),
+                    fmt::format("{}", fmt::join(indirect, ", "))});
+  }
+  PrintTable({std::string(Tr("output", language)), std::string(Tr("made of", language)),
+              std::string(Tr("decided by", language))},
+             rows, out);
 }
 
 std::string Percent(double share) { return fmt::format("{:.1f} %", share * 100); }

@@ -6,11 +6,13 @@
 
 #include <iosfwd>
 #include <nlohmann/json.hpp>
+#include <span>
 #include <string>
 #include <vector>
 
 #include "base/messages.h"
 #include "base/result.h"
+#include "sql/lineage.h"
 
 namespace fuqi::node {
 
@@ -29,6 +31,11 @@ template <class... Args>
 std::string Say(Language language, MessageTemplate text, const Args&... args) {
   return fmt::vformat(Translate(text.text, language), fmt::make_format_args(args...));
 }
+
+// One object for each output: {"output","inputs":[{"column","influence","direct"}],"resolved"}.
+OrderedJson LineageJson(std::span<const sql::ColumnLineage> lineage);
+void PrintLineage(std::span<const sql::ColumnLineage> lineage, Language language,
+                  std::ostream& out);
 
 // A share as "12.3 %".
 std::string Percent(double share);
