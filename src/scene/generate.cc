@@ -24,9 +24,9 @@ struct Profile {
   int64_t usual_card_fen;
   int64_t salary_fen;
   int32_t employer;
-  int salary_day;                 // of the month-like period of 30 days
+  int salary_day;  // of the month-like period of 30 days
   int32_t device;
-  std::vector<int32_t> friends;   // whom it pays again and again
+  std::vector<int32_t> friends;  // whom it pays again and again
   std::vector<int32_t> shops;
 };
 
@@ -43,9 +43,8 @@ class Generator {
       Live(account);
     }
     Plant();
-    std::stable_sort(
-        out_.transactions.begin(), out_.transactions.end(),
-        [](const Transaction& a, const Transaction& b) { return a.ts_us < b.ts_us; });
+    std::stable_sort(out_.transactions.begin(), out_.transactions.end(),
+                     [](const Transaction& a, const Transaction& b) { return a.ts_us < b.ts_us; });
     return std::move(out_);
   }
 
@@ -185,8 +184,8 @@ class Generator {
 
   std::vector<int32_t> PlantLaundering(Pattern pattern) {
     const int n = static_cast<int>(random_.Between(8, 14));
-    const int64_t total = random_.Between(500'000, 3'000'000);  // 5,000 to 30,000 yuan
-    const int64_t kept = total * random_.Between(92, 98) / 100;    // what is passed on
+    const int64_t total = random_.Between(500'000, 3'000'000);   // 5,000 to 30,000 yuan
+    const int64_t kept = total * random_.Between(92, 98) / 100;  // what is passed on
     const int64_t stage = random_.Between(6, 30) * kHourUs;
     const int64_t room = std::max<int64_t>(kDayUs, options_.days * kDayUs - 3 * stage - kDayUs);
     const int64_t start =
@@ -256,11 +255,13 @@ class Generator {
     return all;
   }
 
-  // A stolen card: small payments to see whether it works, then large ones, within hours, at night, from a strange device abroad.
+  // A stolen card: small payments to see whether it works, then large ones, within hours, at night,
+  // from a strange device abroad.
   std::vector<int32_t> PlantCardFraud() {
     std::vector<int32_t> all = Fresh(1);
     const int32_t strange_device = options_.accounts + current_;
-    int64_t ts = options_.start_us + random_.Between(options_.days / 3, options_.days - 2) * kDayUs +
+    int64_t ts = options_.start_us +
+                 random_.Between(options_.days / 3, options_.days - 2) * kDayUs +
                  random_.Between(1, 4) * kHourUs;
     for (int i = 0, n = static_cast<int>(random_.Between(2, 4)); i < n; ++i) {
       Card(ts, all[0], AnyMerchant(), random_.Between(100, 900), strange_device, true, current_);
@@ -316,7 +317,8 @@ Result<Generated> Generate(const GenerateOptions& options) {
     }
     planted += count;
   }
-  // A pattern takes at most 15 accounts; beyond a half of all of them, "ordinary life" would not be ordinary.
+  // A pattern takes at most 15 accounts; beyond a half of all of them, "ordinary life" would not be
+  // ordinary.
   if (planted * 15 > options.accounts / 2) {
     return Err(ErrorCode::kInvalidArgument,
                "{} patterns need at least {} accounts, and there are {}", planted, planted * 30,

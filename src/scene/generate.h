@@ -1,11 +1,13 @@
 #pragma once
 
-// Payments that never happened, for trying packs where no real data may be used: a seeded population that earns, spends and pays its
-// friends, with planted laundering and card fraud and the labels to score against.
+// Payments that never happened, for trying packs where no real data may be used: a seeded
+// population that earns, spends and pays its friends, with planted laundering and card fraud and
+// the labels to score against.
 //
-// The eight laundering patterns are those of AMLSim and AMLworld [Altman et al. 2023, "Realistic Synthetic Financial Transactions for
-// Anti-Money Laundering Models", §4]: fan-out, fan-in, cycle, random walk, bipartite, stack, scatter-gather, gather-scatter. The same
-// options give the same bytes.
+// The eight laundering patterns are those of AMLSim and AMLworld [Altman et al. 2023, "Realistic
+// Synthetic Financial Transactions for Anti-Money Laundering Models", §4]: fan-out, fan-in, cycle,
+// random walk, bipartite, stack, scatter-gather, gather-scatter. The same options give the same
+// bytes.
 
 #include <array>
 #include <cstdint>
@@ -34,19 +36,20 @@ Result<Pattern> ParsePattern(std::string_view name);
 
 struct GenerateOptions {
   uint64_t seed = 1;
-  int accounts = 2'000;                       // 50 … 5,000,000
-  int days = 60;                              // 7 … 3,650
-  int64_t start_us = 1'767'225'600'000'000;   // 2026-01-01T00:00:00Z
-  std::array<int, kPatterns> patterns = {2, 2, 2, 2, 2, 2, 2, 2, 6};  // how many of each are planted
+  int accounts = 2'000;                      // 50 … 5,000,000
+  int days = 60;                             // 7 … 3,650
+  int64_t start_us = 1'767'225'600'000'000;  // 2026-01-01T00:00:00Z
+  std::array<int, kPatterns> patterns = {2, 2, 2, 2, 2,
+                                         2, 2, 2, 6};  // how many of each are planted
 };
 
 struct Transaction {
   int64_t ts_us = 0;
-  int32_t payer = 0;         // index of an account
-  int32_t payee = 0;         // index of an account, or accounts + index of a merchant
-  int64_t amount_fen = 0;    // > 0
-  int32_t device = -1;       // -1: none
-  int32_t planted = -1;      // which planted pattern it belongs to; -1: ordinary life
+  int32_t payer = 0;       // index of an account
+  int32_t payee = 0;       // index of an account, or accounts + index of a merchant
+  int64_t amount_fen = 0;  // > 0
+  int32_t device = -1;     // -1: none
+  int32_t planted = -1;    // which planted pattern it belongs to; -1: ordinary life
   bool card = false;
   bool abroad = false;
 };
@@ -62,7 +65,8 @@ struct Generated {
   std::vector<Planted> planted;
 };
 
-// kInvalidArgument names the option out of bounds, or says that the patterns need more accounts than there are.
+// kInvalidArgument names the option out of bounds, or says that the patterns need more accounts
+// than there are.
 Result<Generated> Generate(const GenerateOptions& options);
 
 // txn_id,ts,payer,payee,amount,channel,country,device — accounts are "A…", merchants "M…".
