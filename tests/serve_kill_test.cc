@@ -6,7 +6,6 @@
 // shows that the whole program, with its threads and sockets, answers nothing that its log does not
 // hold, and comes back every time.
 
-#include <csignal>
 #include <fcntl.h>
 #include <fmt/core.h>
 #include <gtest/gtest.h>
@@ -86,7 +85,7 @@ class ServeKill : public testing::Test {
  protected:
   void SetUp() override {
     // The test's own end of a connection whose server was just killed.
-    std::signal(SIGPIPE, SIG_IGN);
+    ::signal(SIGPIPE, SIG_IGN);
     certificate_ = MakeTestCertificate(dir_.path());
     Result<NewKey> made = MakeKey("tester");
     headers_ = "Authorization: Bearer " + made->key + "\r\nContent-Type: application/json\r\n";
