@@ -29,6 +29,13 @@ void ForEachWindow(const sql::Expr& expr, const std::function<void(int)>& visit)
   }
 }
 
+// Whether the expression itself, not a window in it, reads one of the columns marked.
+bool ReadsAny(const sql::Expr& expr, const std::vector<bool>& columns) {
+  return (expr.kind == sql::Expr::Kind::kColumn && columns[expr.column]) ||
+         std::ranges::any_of(expr.children,
+                             [&](const sql::Expr& child) { return ReadsAny(child, columns); });
+}
+
 bool ReadsWindows(const sql::Expr& expr) {
   bool reads = false;
   ForEachWindow(expr, [&](int) { reads = true; });
@@ -350,6 +357,35 @@ Result<std::shared_ptr<const CompiledPack>> CompiledPack::Compile(Pack pack,
   compiled->pack_ = std::move(pack);
   FUQI_RETURN_IF_ERROR(PackCompiler(*compiled, binder).Run());
   return std::shared_ptr<const CompiledPack>(std::move(compiled));
+}
+
+std::vector<std::string> CompiledPack::FeaturesAcrossShards() const {
+  const int shard =
+      pack_.partition.empty() ? -1 : table::FindColumn(event_schema_, pack_.partition);
+  std::vector<bool> across(event_schema_.size());  // of each input of the level at hand
+  std::vector<std::string> names;
+  for (const sql::Level& level : feature_levels()) {
+    std::vector<bool> outputs;
+    for (const sql::Level::Output& output : level.outputs) {
+      bool is_across = ReadsAny(output.expr, across);
+      ForEachWindow(output.expr, [&](int index) {
+        const sql::Window& window = level.windows[index];
+        const bool stays = std::ranges::any_of(window.partitions, [&](const sql::Expr& expr) {
+          return expr.kind == sql::Expr::Kind::kColumn && expr.column == shard;
+        });
+        auto reads = [&](const sql::Expr& expr) { return ReadsAny(expr, across); };
+        is_across = is_across || !stays || std::ranges::any_of(window.args, reads) ||
+                    std::ranges::any_of(window.partitions, reads) ||
+                    (window.filter && reads(*window.filter));
+      });
+      outputs.push_back(is_across);
+      if (is_across) {
+        names.push_back(output.name);
+      }
+    }
+    across.insert(across.end(), outputs.begin(), outputs.end());
+  }
+  return names;
 }
 
 Result<std::string> CompiledPack::BatchSql(const std::string& events,

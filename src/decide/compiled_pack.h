@@ -62,6 +62,11 @@ class CompiledPack {
   // Instructions that the programs of one event execute at most.
   int steps_max() const;
 
+  // Names of the features that would not be exact if events were sharded by the pack's partition
+  // column: those that look, themselves or through a feature that they read, through a window whose
+  // rows lie in several shards. All that look through a window if the pack names no such column.
+  std::vector<std::string> FeaturesAcrossShards() const;
+
   // The batch form: one SELECT over `events`, a SELECT that gives the event table's columns as they
   // arrive, with the key, every feature and every rule (RuleColumn) as columns, ordered by arrival.
   // DuckDB evaluates the pack's own text; nothing of the streaming executor takes part. All events

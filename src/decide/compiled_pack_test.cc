@@ -49,6 +49,16 @@ TEST(CompiledPack, TracesFeaturesAndRulesToTheEventsColumns) {
   EXPECT_EQ(columns_of("rule:spread"), (std::set<std::string>{"amount", "payee", "payer", "ts"}));
 }
 
+TEST(CompiledPack, TellsWhatShardingWouldBreak) {
+  EXPECT_EQ(SmallPack()->FeaturesAcrossShards(), (std::vector<std::string>{"payers_2h"}));
+  auto by_payee = MustCompile(SmallPackWith("partition = \"payer\"", "partition = \"payee\""));
+  EXPECT_EQ(by_payee->FeaturesAcrossShards(),
+            (std::vector<std::string>{"count_1d", "sum_1d", "payees_1d", "previous", "share",
+                                      "large_share_1d"}));
+  auto by_none = MustCompile(SmallPackWith("partition = \"payer\"\n", ""));
+  EXPECT_EQ(by_none->FeaturesAcrossShards().size(), 7u);
+}
+
 struct BadText {
   std::string name;
   std::string old_text;

@@ -62,18 +62,23 @@ class IdIndex {
     }
   }
 
-  void Restore(ByteReader& reader) {
+  // False unless it is what Save writes.
+  bool Restore(ByteReader& reader) {
+    constexpr uint64_t kEntryBytesMin = 9;
     const uint64_t count = reader.Varint();
-    if (count > reader.remaining()) {
-      reader.Raw(count);  // not so many entries can follow: the reader fails
-      return;
+    if (count > reader.remaining() / kEntryBytesMin) {
+      return false;
     }
     seqs_.reserve(count);
     uint64_t seq = 0;
-    for (uint64_t i = 0; i < count && reader.ok(); ++i) {
-      seq += reader.Varint();
-      seqs_.emplace(reader.Fixed<uint64_t>(), seq);
+    for (uint64_t i = 0; i < count; ++i) {
+      const uint64_t step = reader.Varint();
+      if (!reader.ok() || (i > 0 && step == 0) || __builtin_add_overflow(seq, step, &seq) ||
+          !seqs_.emplace(reader.Fixed<uint64_t>(), seq).second) {
+        return false;
+      }
     }
+    return reader.ok();
   }
 
   size_t size() const { return seqs_.size(); }
@@ -296,8 +301,8 @@ Result<void> ValidateEvent(const CompiledPack& pack, const Event& event) {
 
 Result<void> Core::Validate(const Event& event) const { return ValidateEvent(pack(), event); }
 
-Result<void> Core::ValidateKey(const Datum& key) const {
-  const table::Column& column = impl_->key_column();
+Result<void> ValidateKey(const CompiledPack& pack, const Datum& key) {
+  const table::Column& column = pack.event_schema()[pack.key_column()];
   return CheckValue(column, key).At({.field = column.name});
 }
 
@@ -396,7 +401,7 @@ Result<void> Core::Restore(ByteView bytes) {
     if (has_newest == 1) {
       impl.newest_us = newest;
     }
-    impl.ids.Restore(reader);
+    const bool has_ids = impl.ids.Restore(reader);
     for (sql::WindowState& state : impl.windows) {
       const ByteView blob = reader.Blob();
       if (!reader.ok()) {
@@ -405,7 +410,8 @@ Result<void> Core::Restore(ByteView bytes) {
       FUQI_RETURN_IF_ERROR(state.Restore(blob));
     }
     FUQI_RETURN_IF_ERROR(reader.Finish("a saved state"));
-    if (has_newest > 1 || (has_newest == 0 && newest != 0) || impl.ids.size() != impl.events) {
+    if (!has_ids || has_newest > 1 || (has_newest == 0 && newest != 0) ||
+        impl.ids.size() != impl.events) {
       return Err(ErrorCode::kParse, "the saved state contradicts itself");
     }
     return {};

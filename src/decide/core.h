@@ -32,6 +32,8 @@ inline constexpr size_t kRowTextBytesMax = size_t{1} << 20;
 // UTF-8; kOutOfRange: a time before 0001 or after 9999, a DOUBLE that is not finite, a text too
 // long. The error's field is the column.
 Result<void> ValidateEvent(const CompiledPack& pack, const Event& event);
+// The same for an event's key alone.
+Result<void> ValidateKey(const CompiledPack& pack, const table::Datum& key);
 
 class Core {
  public:
@@ -42,9 +44,6 @@ class Core {
 
   // As ValidateEvent.
   Result<void> Validate(const Event& event) const;
-
-  // The same for an event's key alone.
-  Result<void> ValidateKey(const table::Datum& key) const;
 
   // Sequence numbers of the Event records whose key may be this one: the 64-bit hash is equal, the
   // caller compares keys. Almost always none or one. O(1).

@@ -4,9 +4,9 @@
 #include <atomic>
 #include <deque>
 #include <map>
-#include <mutex>
 
 #include "base/check.h"
+#include "base/thread_annotations.h"
 #include "decide/fold.h"
 #include "ledger/snapshot.h"
 
@@ -19,17 +19,18 @@ using ledger::RecordType;
 // texts, and their heads.
 constexpr uint64_t kPairBytesMax = 4u << 20;
 
+using Publishes = std::map<uint64_t, std::shared_ptr<const PublishRecord>>;
+
 // The state after the records [0, seq) of a log.
 struct Folded {
   Core core;
   uint64_t seq = 0;
-  uint64_t publish_seq = 0;                                            // of the last Publish record
-  std::map<uint64_t, std::shared_ptr<const PublishRecord>> publishes;  // that were needed
+  uint64_t publish_seq = 0;  // of the last Publish record
+  Publishes publishes;       // that were needed
 };
 
-Result<std::shared_ptr<const PublishRecord>> ReadPublish(
-    const ledger::Log& log, uint64_t seq,
-    std::map<uint64_t, std::shared_ptr<const PublishRecord>>& publishes) {
+Result<std::shared_ptr<const PublishRecord>> ReadPublish(const ledger::Log& log, uint64_t seq,
+                                                         Publishes& publishes) {
   if (auto found = publishes.find(seq); found != publishes.end()) {
     return found->second;
   }
@@ -109,19 +110,21 @@ struct Partition::Impl {
         core(pack),
         open(0, options_in.log) {}
 
-  Result<void> Open(const std::string& dir);
-  Result<void> Publish();
+  mutable Mutex mutex;
+  Mutex snapshot_mutex;  // held while a snapshot is made
 
-  Result<std::shared_ptr<const PublishRecord>> PublishBy(uint64_t publish_seq) const;
-  Result<Decision> ReadDecision(const ledger::Record& record, uint64_t seq) const;
-  // The event's row as stored, encoded with the pack's present table.
-  Result<Bytes> StoredContent(uint64_t event_seq) const;
+  Result<void> Open(const std::string& dir);
+  Result<void> Publish() FUQI_REQUIRES(mutex);
+
+  Result<std::shared_ptr<const PublishRecord>> PublishBy(uint64_t publish_seq) const
+      FUQI_REQUIRES(mutex);
+  Result<Decision> ReadDecision(const ledger::Record& record, uint64_t seq) const
+      FUQI_EXCLUDES(mutex);
   // The outcome of an event whose key is taken by the event `seq`; nothing if that one's key only
   // has the same hash value.
   Result<std::optional<Outcome>> Repeated(uint64_t seq, const Digest& key_hash,
-                                          const Bytes& content) const;
-  // snapshot_mutex is held.
-  Result<void> WriteSnapshot(uint64_t seq, const Bytes& bytes);
+                                          const Bytes& content) const FUQI_REQUIRES(mutex);
+  Result<void> WriteSnapshot(uint64_t seq, const Bytes& bytes) FUQI_REQUIRES(snapshot_mutex);
 
   // An event that was decided and is not committed: what a repetition is answered from.
   struct Pending {
@@ -142,16 +145,15 @@ struct Partition::Impl {
   uint64_t head_size = 0;  // records in the head saved last; the committing thread's
 
   std::atomic<bool> failed = false;
-  std::mutex snapshot_mutex;  // held while a snapshot is made; guards what follows
-  uint64_t snapshot_seq = 0;  // of the newest one
+  uint64_t publish_seq = 0;  // since Open
 
-  mutable std::mutex mutex;  // guards what follows
-  Core core;
-  ledger::Batch open;
-  std::deque<Pending> pending;
-  uint64_t publish_seq = 0;
-  mutable std::map<uint64_t, std::shared_ptr<const PublishRecord>> publishes;  // read so far
-  EncodedRecord encoded;
+  uint64_t snapshot_seq FUQI_GUARDED_BY(snapshot_mutex) = 0;  // of the newest one
+
+  Core core FUQI_GUARDED_BY(mutex);
+  ledger::Batch open FUQI_GUARDED_BY(mutex);
+  std::deque<Pending> pending FUQI_GUARDED_BY(mutex);
+  mutable Publishes publishes FUQI_GUARDED_BY(mutex);  // read so far
+  EncodedRecord encoded FUQI_GUARDED_BY(mutex);
 };
 
 Partition::Partition(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -170,6 +172,8 @@ Result<std::unique_ptr<Partition>> Partition::Open(Disk& disk, Clock& clock, con
 }
 
 Result<void> Partition::Impl::Open(const std::string& dir) {
+  MutexLock writing(snapshot_mutex);
+  MutexLock lock(mutex);
   FUQI_ASSIGN_OR_RETURN(log, ledger::Log::Open(disk, dir + "/log", options.log));
   recovery.cut_bytes = log->recovered_cut_bytes();
   FUQI_ASSIGN_OR_RETURN(std::string origin, ledger::HeadOrigin(pack->pack().name));
@@ -208,7 +212,6 @@ Result<void> Partition::Impl::Publish() {
   return {};
 }
 
-// Callers other than Open hold the mutex.
 Result<std::shared_ptr<const PublishRecord>> Partition::Impl::PublishBy(uint64_t seq) const {
   return ReadPublish(*log, seq, publishes);
 }
@@ -217,7 +220,7 @@ Result<Decision> Partition::Impl::ReadDecision(const ledger::Record& record, uin
   FUQI_ASSIGN_OR_RETURN(uint64_t publish_of, DecodeDecisionPublish(record));
   std::shared_ptr<const PublishRecord> publish;
   {
-    std::lock_guard lock(mutex);
+    MutexLock lock(mutex);
     FUQI_ASSIGN_OR_RETURN(publish, PublishBy(publish_of));
   }
   return DecodeDecision(publish->features, publish->rules.size(), record, seq);
@@ -226,10 +229,10 @@ Result<Decision> Partition::Impl::ReadDecision(const ledger::Record& record, uin
 Result<Outcome> Partition::Decide(const Event& event) {
   Impl& impl = *impl_;
   const CompiledPack& pack = *impl.pack;
-  FUQI_RETURN_IF_ERROR(impl.core.Validate(event));
+  FUQI_RETURN_IF_ERROR(ValidateEvent(pack, event));
   const table::Datum& key = event.columns[pack.key_column()];
 
-  std::lock_guard lock(impl.mutex);
+  MutexLock lock(impl.mutex);
   if (impl.failed) {
     return Err(ErrorCode::kUnavailable, "the log has failed; nothing is decided any more");
   }
@@ -274,7 +277,6 @@ Result<Outcome> Partition::Decide(const Event& event) {
   return outcome;
 }
 
-// The mutex is held.
 Result<std::optional<Outcome>> Partition::Impl::Repeated(uint64_t seq, const Digest& key_hash,
                                                          const Bytes& content) const {
   auto found = std::ranges::lower_bound(pending, seq, {}, &Pending::event_seq);
@@ -315,8 +317,8 @@ Result<std::optional<Outcome>> Partition::Impl::Repeated(uint64_t seq, const Dig
 
 Result<void> Partition::NoteDefault(const table::Datum& key, std::string_view why) {
   Impl& impl = *impl_;
-  FUQI_RETURN_IF_ERROR(impl.core.ValidateKey(key));
-  std::lock_guard lock(impl.mutex);
+  FUQI_RETURN_IF_ERROR(ValidateKey(*impl.pack, key));
+  MutexLock lock(impl.mutex);
   if (impl.failed) {
     return Err(ErrorCode::kUnavailable, "the log has failed; nothing is decided any more");
   }
@@ -336,7 +338,7 @@ Result<void> Partition::NoteDefault(const table::Datum& key, std::string_view wh
 
 ledger::Batch Partition::TakeBatch() {
   Impl& impl = *impl_;
-  std::lock_guard lock(impl.mutex);
+  MutexLock lock(impl.mutex);
   ledger::Batch batch(impl.open.next_seq(), impl.options.log);
   std::swap(batch, impl.open);
   return batch;
@@ -357,7 +359,7 @@ Result<void> Partition::Commit(const ledger::Batch& batch) {
     return appended;
   }
   {
-    std::lock_guard lock(impl.mutex);
+    MutexLock lock(impl.mutex);
     while (!impl.pending.empty() && impl.pending.front().event_seq < batch.next_seq()) {
       impl.pending.pop_front();
     }
@@ -371,11 +373,11 @@ Result<void> Partition::Commit(const ledger::Batch& batch) {
 
 Result<std::optional<Decision>> Partition::FindByEventKey(const table::Datum& key) const {
   const Impl& impl = *impl_;
-  FUQI_RETURN_IF_ERROR(impl.core.ValidateKey(key));
+  FUQI_RETURN_IF_ERROR(ValidateKey(*impl.pack, key));
   const Digest key_hash = KeyHash(impl.pack->event_schema()[impl.pack->key_column()], key);
   std::vector<uint64_t> candidates;
   {
-    std::lock_guard lock(impl.mutex);
+    MutexLock lock(impl.mutex);
     candidates = impl.core.FindEvent(key);
   }
   for (uint64_t seq : candidates) {
@@ -406,7 +408,7 @@ Result<Event> Partition::ReadEvent(uint64_t event_seq) const {
     return Err(ErrorCode::kNotFound, "record {} is no event", event_seq);
   }
   FUQI_ASSIGN_OR_RETURN(EventCore core, DecodeEventCore(*record));
-  std::lock_guard lock(impl_->mutex);
+  MutexLock lock(impl_->mutex);
   FUQI_ASSIGN_OR_RETURN(auto publish, impl_->PublishBy(core.publish_seq));
   Event event;
   event.received_us = core.received_us;
@@ -428,13 +430,13 @@ Result<std::shared_ptr<const PublishRecord>> Partition::PublishedAt(uint64_t seq
       return Err(ErrorCode::kNotFound, "record {} is neither event nor decision", seq);
     }
   }
-  std::lock_guard lock(impl.mutex);
+  MutexLock lock(impl.mutex);
   return impl.PublishBy(publish_seq);
 }
 
 Result<void> Partition::WriteDueSnapshot() {
   Impl& impl = *impl_;
-  std::lock_guard writing(impl.snapshot_mutex);
+  MutexLock writing(impl.snapshot_mutex);
   const uint64_t records = impl.log->next_seq() - impl.snapshot_seq;
   if (impl.options.snapshot_every == 0 || records / 2 < impl.options.snapshot_every) {
     return {};
@@ -446,11 +448,11 @@ Result<void> Partition::WriteDueSnapshot() {
 
 Result<void> Partition::Snapshot() {
   Impl& impl = *impl_;
-  std::lock_guard writing(impl.snapshot_mutex);
+  MutexLock writing(impl.snapshot_mutex);
   uint64_t seq = 0;
   Bytes bytes;
   {
-    std::lock_guard lock(impl.mutex);
+    MutexLock lock(impl.mutex);
     seq = impl.open.next_seq();
     if (seq != impl.log->next_seq()) {
       return Err(ErrorCode::kUnavailable,
@@ -468,7 +470,7 @@ Result<void> Partition::Impl::WriteSnapshot(uint64_t seq, const Bytes& bytes) {
   return {};
 }
 
-const Core& Partition::core() const { return impl_->core; }
+const Core& Partition::core() const FUQI_NO_THREAD_SAFETY_ANALYSIS { return impl_->core; }
 uint64_t Partition::committed() const { return impl_->log->next_seq(); }
 uint64_t Partition::last_publish() const { return impl_->publish_seq; }
 const Recovery& Partition::recovery() const { return impl_->recovery; }

@@ -2,6 +2,7 @@
 
 // What a window makes of rows, and the running states that make it: WindowState's arithmetic.
 
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -151,7 +152,6 @@ struct WindowPlan {
   uint64_t offset = 0;
   table::Row fallback;
   Type arg;
-  Type type;
   size_t output = 0;
 
   bool keeps_state() const {

@@ -33,7 +33,9 @@ struct WindowState::Impl {
 
   bool any = false;
   EventPlace newest;  // greatest time, last arrival
+  // Of the programs, for the row at hand.
   std::vector<Datum> values;
+  std::vector<bool> failed;
 
   Horizon horizon() const { return {any ? SaturatingSubtract(newest.ts, lateness_us) : INT64_MIN}; }
   Result<int> AddProgram(const Expr& expr, Position* error_at);
@@ -140,13 +142,14 @@ Result<void> WindowState::Impl::AddWindow(const Window& window, size_t output, P
   WindowPlan plan;
   plan.function = *function;
   plan.name = window.function;
-  plan.type = window.type;
   plan.output = output;
   if (*function == Fold::kLag) {
     const bool constant = !window.fallback || window.fallback->kind == Expr::Kind::kConstant;
     if (window.offset < 0 || window.offset > INT32_MAX || !constant) {
       return refuse(Err(ErrorCode::kUnsupported,
-                        "lag takes a constant, a number of rows back from 0 to {}", INT32_MAX));
+                        "lag takes constants: a number of rows back from 0 to {}, and what "
+                        "stands for a row that is not there",
+                        INT32_MAX));
     }
     plan.offset = static_cast<uint64_t>(window.offset);
     plan.fallback = window.fallback ? window.fallback->constant : table::Row(1);
@@ -196,6 +199,7 @@ Result<WindowState> WindowState::Compile(const Level& level, int64_t lateness_us
     store.Seal();
   }
   impl->values.resize(impl->programs.size());
+  impl->failed.resize(impl->programs.size());
   impl->description = Crc32c(AsBytes(Describe(level, lateness_us)));
   return WindowState(std::move(impl));
 }
@@ -208,10 +212,9 @@ Result<std::vector<Datum>> WindowState::Push(std::span<const Datum> columns, int
   impl.any = true;
 
   std::optional<Error> error;
-  std::vector<bool> failed(impl.programs.size());
   for (size_t i = 0; i < impl.programs.size(); ++i) {
     auto value = impl.programs[i].Run(columns, {}, scratch);
-    failed[i] = !value.has_value();
+    impl.failed[i] = !value.has_value();
     impl.values[i] = value ? *value : Datum::Null();
     if (!value && !error) {
       error = std::move(value).error();
@@ -222,7 +225,7 @@ Result<std::vector<Datum>> WindowState::Push(std::span<const Datum> columns, int
     out[last.output] = impl.values[last.program];
   }
   for (Store& store : impl.stores) {
-    if (!store.KeyFailed(failed)) {
+    if (!store.KeyFailed(impl.failed)) {
       store.Push(impl.values, {ts_us, arrival}, impl.horizon(), scratch, out, error);
     }
   }

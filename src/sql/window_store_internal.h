@@ -49,7 +49,6 @@ class Store {
   // Adds a window with its argument and filter programs (-1: none).
   void Add(WindowPlan window, const Window& source, int arg, int filter);
   void Seal();
-  std::span<const WindowPlan> windows() const { return windows_; }
 
   // ---- One event.
 

@@ -45,10 +45,8 @@ class CsvReader {
     where.line += line_ - 1;
     return where;
   }
-  Result<void> Keep(int byte);
   // Ends the record at a line end that begins with `byte`; takes the rest of it.
   Result<void> EndLine(int byte);
-  void EndField(size_t end) { fields_.back().end = end; }
 
   ByteSource source_;
   const char delimiter_;
@@ -61,24 +59,12 @@ class CsvReader {
   int next_line_ = 1;  // of what follows it
 };
 
-Result<void> CsvReader::Keep(int byte) {
-  if (record_.size() >= record_bytes_max_) {
-    return Err(ErrorCode::kResourceExhausted, "a record is longer than the {} bytes it may have",
-               record_bytes_max_)
-        .At({.line = line_});
-  }
-  record_ += static_cast<char>(byte);
-  return {};
-}
-
 Result<void> CsvReader::EndLine(int byte) {
   std::string_view end = "\n";
   if (byte == '\r') {
-    FUQI_ASSIGN_OR_RETURN(const int next, source_.Peek());
-    end = "\r";
-    if (next == '\n') {
-      FUQI_RETURN_IF_ERROR(source_.Next());
-      end = "\r\n";
+    end = source_.Peek() == '\n' ? "\r\n" : "\r";
+    if (end == "\r\n") {
+      source_.Next();
     }
   }
   ++next_line_;
@@ -92,58 +78,66 @@ Result<bool> CsvReader::Next() {
   line_ = next_line_;
   State state = State::kFieldStart;
   for (;;) {
-    FUQI_ASSIGN_OR_RETURN(const int byte, source_.Next());
-    if (state == State::kQuoted) {
-      if (byte == ByteSource::kEnd) {
+    const int byte = source_.Next();
+    const bool at_end = byte == ByteSource::kEnd;
+    if (at_end) {
+      FUQI_RETURN_IF_ERROR(source_.Check());
+      if (state == State::kQuoted) {
         return Err(ErrorCode::kParse, "a quoted field is not closed before the end of the file")
             .At(PlaceOf(fields_.size() - 1));
       }
-      if (byte == '"') {
-        state = State::kAfterQuote;
-        EndField(record_.size());
-      } else if (byte == '\n') {
-        ++next_line_;
-      } else if (byte == '\r') {
-        FUQI_ASSIGN_OR_RETURN(const int next, source_.Peek());
-        next_line_ += next == '\n' ? 0 : 1;
-      }
-      FUQI_RETURN_IF_ERROR(Keep(byte));
-      continue;
     }
-    if (state == State::kAfterQuote && byte == '"') {
-      fields_.back().has_doubled_quotes = true;
-      state = State::kQuoted;
-      FUQI_RETURN_IF_ERROR(Keep(byte));
-      continue;
-    }
-    const bool ends = byte == ByteSource::kEnd || byte == '\n' || byte == '\r';
-    if (ends || byte == delimiter_) {
+    // Where the record or the field ends.
+    if (state != State::kQuoted && (at_end || byte == '\n' || byte == '\r' || byte == delimiter_)) {
       if (state != State::kAfterQuote) {
-        EndField(record_.size());
+        fields_.back().end = record_.size();
       }
-      if (byte == delimiter_) {
-        FUQI_RETURN_IF_ERROR(Keep(byte));
-        fields_.push_back({record_.size(), record_.size(), false});
-        state = State::kFieldStart;
-        continue;
-      }
-      if (byte == ByteSource::kEnd) {
+      if (at_end) {
         return !record_.empty();
       }
-      FUQI_RETURN_IF_ERROR(EndLine(byte));
-      return true;
+      if (byte != delimiter_) {
+        FUQI_RETURN_IF_ERROR(EndLine(byte));
+        return true;
+      }
     }
-    if (state == State::kAfterQuote) {
-      return Err(ErrorCode::kParse,
-                 "after a closing quote comes a delimiter or the end of the line")
-          .At(PlaceOfEnd());
+    if (record_.size() >= record_bytes_max_) {
+      return Err(ErrorCode::kResourceExhausted, "a record is longer than the {} bytes it may have",
+                 record_bytes_max_)
+          .At({.line = line_});
     }
-    FUQI_RETURN_IF_ERROR(Keep(byte));
-    if (state == State::kFieldStart && byte == '"') {
-      fields_.back().begin = record_.size();
-      state = State::kQuoted;
-    } else {
-      state = State::kPlain;
+    switch (state) {
+      case State::kQuoted:
+        if (byte == '"') {
+          fields_.back().end = record_.size();
+          state = State::kAfterQuote;
+        } else if (byte == '\n' || (byte == '\r' && source_.Peek() != '\n')) {
+          ++next_line_;
+        }
+        break;
+      case State::kAfterQuote:
+        if (byte == '"') {
+          fields_.back().has_doubled_quotes = true;
+          state = State::kQuoted;
+        } else if (byte != delimiter_) {
+          return Err(ErrorCode::kParse,
+                     "after a closing quote comes a delimiter or the end of the line")
+              .At(PlaceOfEnd());
+        }
+        break;
+      case State::kFieldStart:
+      case State::kPlain:
+        if (byte == '"' && state == State::kFieldStart) {
+          fields_.back().begin = record_.size() + 1;
+          state = State::kQuoted;
+        } else {
+          state = State::kPlain;
+        }
+        break;
+    }
+    record_ += static_cast<char>(byte);
+    if (state != State::kQuoted && byte == delimiter_) {
+      fields_.push_back({record_.size(), record_.size(), false});
+      state = State::kFieldStart;
     }
   }
 }

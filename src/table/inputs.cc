@@ -132,18 +132,22 @@ Result<void> CheckText(const InputSpec& spec, const std::string& path) {
 
 }  // namespace
 
-Result<void> ByteSource::Fill() {
+void ByteSource::Fill() {
   constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
-  FUQI_ASSIGN_OR_RETURN(size_, file_.Read(offset_, block_));
-  at_ = offset_ == 0 && AsText(ByteView(block_).first(size_)).starts_with(kByteOrderMark)
-            ? kByteOrderMark.size()
-            : 0;
-  offset_ += size_;
-  // A file of nothing but the mark.
-  if (at_ == size_) {
-    at_ = size_ = 0;
+  at_ = size_ = 0;
+  auto read = file_.Read(offset_, block_);
+  if (!read.has_value()) {
+    error_ = std::move(read).error();
+    return;
   }
-  return {};
+  size_ = *read;
+  if (offset_ == 0 && AsText(ByteView(block_).first(size_)).starts_with(kByteOrderMark)) {
+    at_ = kByteOrderMark.size();
+  }
+  offset_ += *read;
+  if (at_ == size_) {
+    at_ = size_ = 0;  // a file of nothing but the mark
+  }
 }
 
 Error LineEnds::Mixed(std::string_view end) const {

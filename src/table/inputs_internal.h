@@ -20,10 +20,10 @@ class ByteSource {
 
   explicit ByteSource(const File& file) : file_(file), block_(kBlockBytes) {}
 
-  // The next byte, kEnd after the last.
-  Result<int> Next() {
+  // The next byte; kEnd after the last, and when the file cannot be read: ask Check() then.
+  int Next() {
     if (at_ == size_) [[unlikely]] {
-      FUQI_RETURN_IF_ERROR(Fill());
+      Fill();
       if (size_ == 0) {
         return kEnd;
       }
@@ -31,22 +31,24 @@ class ByteSource {
     return block_[at_++];
   }
   // The same without taking it.
-  Result<int> Peek() {
-    FUQI_ASSIGN_OR_RETURN(const int byte, Next());
+  int Peek() {
+    const int byte = Next();
     at_ -= byte == kEnd ? 0 : 1;
     return byte;
   }
+  Result<void> Check() const { return error_ ? Result<void>(*error_) : Result<void>(); }
 
  private:
   static constexpr size_t kBlockBytes = size_t{1} << 16;
 
-  Result<void> Fill();
+  void Fill();
 
   const File& file_;
   Bytes block_;
   size_t at_ = 0;
   size_t size_ = 0;
   uint64_t offset_ = 0;
+  std::optional<Error> error_;
 };
 
 // Sees to it that all lines of a file end in one way.

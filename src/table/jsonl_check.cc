@@ -187,8 +187,9 @@ Result<void> CheckJsonLines(const File& file, const InputSpec& spec) {
     int byte = ByteSource::kEnd;
     std::string_view end;
     while (end.empty()) {
-      FUQI_ASSIGN_OR_RETURN(byte, source.Next());
+      byte = source.Next();
       if (byte == ByteSource::kEnd) {
+        FUQI_RETURN_IF_ERROR(source.Check());
         break;
       }
       if (byte == '\n') {
