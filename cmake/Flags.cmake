@@ -30,7 +30,8 @@ if(FUQI_MOLD AND CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
 endif()
 find_program(FUQI_CCACHE ccache)
 if(FUQI_CCACHE)
-  set(CMAKE_CXX_COMPILER_LAUNCHER ${FUQI_CCACHE})
+  # Paths below the tree's root are hashed without it: a second clone finds what the first has compiled.
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${CMAKE_COMMAND} -E env CCACHE_BASEDIR=${CMAKE_SOURCE_DIR} ${FUQI_CCACHE})
 endif()
 set(CMAKE_CXX_EXTENSIONS ON)  # __int128 is an extension: std::numeric_limits knows it only in gnu++ mode.
 set(CMAKE_POSITION_INDEPENDENT_CODE ON)
