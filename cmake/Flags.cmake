@@ -4,10 +4,12 @@ set(FUQI_SANITIZE "" CACHE STRING "Sanitizers, as -fsanitize= takes them")
 
 add_library(fuqi_flags INTERFACE)
 target_compile_features(fuqi_flags INTERFACE cxx_std_20)
+# ccache names a source from the build folder, the compiler alone by its whole path: both become src/….
+file(RELATIVE_PATH to_tree ${CMAKE_BINARY_DIR} ${CMAKE_SOURCE_DIR}/)
 # -ffp-contract=off: a fused multiply-add would give other bits than DuckDB on the same expression.
 target_compile_options(fuqi_flags INTERFACE
   -Wall -Wextra -Werror -Wno-missing-field-initializers -ffp-contract=off -fno-omit-frame-pointer
-  -fstack-protector-strong -ffile-prefix-map=${CMAKE_SOURCE_DIR}/=)
+  -fstack-protector-strong -ffile-prefix-map=${CMAKE_SOURCE_DIR}/= -ffile-prefix-map=${to_tree}=)
 target_include_directories(fuqi_flags INTERFACE ${CMAKE_SOURCE_DIR}/src ${CMAKE_BINARY_DIR}/generated)
 if(FUQI_SANITIZE)
   target_compile_options(fuqi_flags INTERFACE -fsanitize=${FUQI_SANITIZE} -fno-sanitize-recover=all)
