@@ -149,10 +149,12 @@ struct SimulatedDisk::Impl {
   bool power_lost FUQI_GUARDED_BY(mutex) = false;
   uint64_t syncs FUQI_GUARDED_BY(mutex) = 0;
   uint64_t writes FUQI_GUARDED_BY(mutex) = 0;
+  uint64_t reads FUQI_GUARDED_BY(mutex) = 0;
   // Absolute counts at which something happens; 0 is never.
   uint64_t lose_power_at_sync FUQI_GUARDED_BY(mutex) = 0;
   uint64_t fail_sync_at FUQI_GUARDED_BY(mutex) = 0;
   uint64_t fail_write_at FUQI_GUARDED_BY(mutex) = 0;
+  uint64_t fail_read_at FUQI_GUARDED_BY(mutex) = 0;
   std::optional<uint64_t> space_limit FUQI_GUARDED_BY(mutex);  // of all files together
 
   Result<void> CheckPower(const std::string& path) const FUQI_REQUIRES(mutex) {
@@ -254,6 +256,9 @@ class SimulatedDisk::OpenFile final : public File {
   Result<size_t> Read(uint64_t offset, std::span<uint8_t> out) const override {
     MutexLock lock(disk_->mutex);
     FUQI_ASSIGN_OR_RETURN(Inode * inode, Alive());
+    if (++disk_->reads == disk_->fail_read_at) {
+      return Failure("simulated: the read fails", ErrorCode::kIo, path_);
+    }
     const Bytes& content = inode->cached;
     if (offset >= content.size()) {
       return size_t{0};
@@ -495,6 +500,11 @@ void SimulatedDisk::FailSync(uint64_t n) {
   impl_->fail_sync_at = impl_->syncs + n;
 }
 
+void SimulatedDisk::FailRead(uint64_t n) {
+  MutexLock lock(impl_->mutex);
+  impl_->fail_read_at = impl_->reads + n;
+}
+
 void SimulatedDisk::LimitSpace(std::optional<uint64_t> bytes) {
   MutexLock lock(impl_->mutex);
   impl_->space_limit = bytes;
@@ -526,6 +536,11 @@ uint64_t SimulatedDisk::syncs() const {
 uint64_t SimulatedDisk::writes() const {
   MutexLock lock(impl_->mutex);
   return impl_->writes;
+}
+
+uint64_t SimulatedDisk::reads() const {
+  MutexLock lock(impl_->mutex);
+  return impl_->reads;
 }
 
 }  // namespace fuqi

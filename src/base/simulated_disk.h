@@ -45,11 +45,12 @@ class SimulatedDisk final : public Disk {
   void LosePowerAtSync(uint64_t n);
   bool power_lost() const;
 
-  // The n-th Write (Sync) from now on gives kIo, once. A failed write may have written a prefix. A
-  // failed sync drops some of what it should have synced: reads still show it, Crash() never keeps
-  // it, and a later successful sync does not bring it back.
+  // The n-th Write (Sync, Read) from now on gives kIo, once. A failed write may have written a
+  // prefix. A failed sync drops some of what it should have synced: reads still show it, Crash()
+  // never keeps it, and a later successful sync does not bring it back.
   void FailWrite(uint64_t n);
   void FailSync(uint64_t n);
+  void FailRead(uint64_t n);
   // Writes that would need more than `bytes` in all beyond what the files hold now give kDiskFull.
   void LimitSpace(std::optional<uint64_t> bytes);
   // Flips one bit of the byte at `offset`, durably: decay, or a hand that tampers. kNotFound,
@@ -59,6 +60,7 @@ class SimulatedDisk final : public Disk {
   // Calls of Sync and SyncDir so far: the crash points that a test walks through.
   uint64_t syncs() const;
   uint64_t writes() const;
+  uint64_t reads() const;
 
  private:
   struct Impl;

@@ -273,6 +273,18 @@ TEST(SimulatedDisk, AFailedWriteMayLeaveAPrefix) {
   EXPECT_EQ(sizes, (std::set<size_t>{2, 3, 4, 5, 6}));
 }
 
+TEST(SimulatedDisk, AReadFailsOnceWhereItIsTold) {
+  SimulatedDisk disk(1);
+  const auto file = Create(disk, "a");
+  ASSERT_TRUE(file->Write(0, AsBytes("ok")));
+  disk.FailRead(2);
+  Bytes out(2);
+  EXPECT_EQ(*file->Read(0, out), 2u);
+  EXPECT_EQ(file->Read(0, out).error().code(), ErrorCode::kIo);
+  EXPECT_EQ(*file->Read(0, out), 2u);
+  EXPECT_EQ(disk.reads(), 3u);
+}
+
 TEST(SimulatedDisk, AFullDiskTakesThePrefixThatFitsAndOverwritesStillWork) {
   SimulatedDisk disk(1);
   const auto file = Create(disk, "a");
