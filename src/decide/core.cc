@@ -169,6 +169,8 @@ struct Core::Impl {
     }
   }
 
+  // The event enters the state; its flags and features, not yet its rules.
+  Decision Admit(const Event& event, uint64_t event_seq);
   uint32_t BoundsFlags(int64_t ts_us, int64_t received_us) const;
   void EvaluateFeatures(int64_t ts_us, Decision& decision);
   void EvaluateRules(sql::Scratch& memory, std::span<const Datum> row, Decision& decision,
@@ -188,6 +190,24 @@ struct Core::Impl {
   sql::Scratch scratch;
   std::vector<Datum> cells;
 };
+
+Decision Core::Impl::Admit(const Event& event, uint64_t event_seq) {
+  Decision decision;
+  decision.event_seq = event_seq;
+  decision.features = table::Row(pack->feature_schema().size());
+  const auto ts_us = static_cast<int64_t>(event.columns[pack->time_column()].i);
+  decision.flags = BoundsFlags(ts_us, event.received_us);
+
+  scratch.Reset();
+  cells = Cells(event);
+  if ((decision.flags & kOutOfBounds) == 0) {
+    EvaluateFeatures(ts_us, decision);
+    newest_us = std::max(newest_us.value_or(ts_us), ts_us);
+  }
+  ids.Insert(IndexHash(KeyHash(key_column(), event.columns[pack->key_column()])), event_seq);
+  ++events;
+  return decision;
+}
 
 uint32_t Core::Impl::BoundsFlags(int64_t ts_us, int64_t received_us) const {
   const Pack& p = pack->pack();
@@ -311,27 +331,12 @@ std::vector<uint64_t> Core::FindEvent(const Datum& key) const {
 }
 
 Decision Core::Decide(const Event& event, uint64_t event_seq) {
-  Impl& impl = *impl_;
-  const CompiledPack& pack = *impl.pack;
-  Decision decision;
-  decision.event_seq = event_seq;
-  decision.features = table::Row(pack.feature_schema().size());
-  const auto ts_us = static_cast<int64_t>(event.columns[pack.time_column()].i);
-  decision.flags = impl.BoundsFlags(ts_us, event.received_us);
-
-  impl.scratch.Reset();
-  impl.cells = impl.Cells(event);
-  if ((decision.flags & kOutOfBounds) == 0) {
-    impl.EvaluateFeatures(ts_us, decision);
-    impl.newest_us = std::max(impl.newest_us.value_or(ts_us), ts_us);
-  }
-  impl.EvaluateRules(impl.scratch, impl.cells, decision);
-
-  impl.ids.Insert(IndexHash(KeyHash(impl.key_column(), event.columns[pack.key_column()])),
-                  event_seq);
-  ++impl.events;
+  Decision decision = impl_->Admit(event, event_seq);
+  impl_->EvaluateRules(impl_->scratch, impl_->cells, decision);
   return decision;
 }
+
+void Core::Fold(const Event& event, uint64_t event_seq) { impl_->Admit(event, event_seq); }
 
 void Core::DecideFromFeatures(const Event& event, Decision& decision,
                               std::vector<Datum>* rule_values) const {
@@ -343,8 +348,10 @@ void Core::DecideFromFeatures(const Event& event, Decision& decision,
   }
   decision.action = Action::kApprove;
   decision.hits.clear();
+  const std::string error = decision.error;  // names what failed, rules included, already
   sql::Scratch scratch;
   impl_->EvaluateRules(scratch, cells, decision, rule_values);
+  decision.error = error;
 }
 
 const CompiledPack& Core::pack() const { return *impl_->pack; }

@@ -53,10 +53,12 @@ class Core {
   // `event_seq`: of its Event record; rising. Never fails: what cannot be evaluated gives the
   // pack's default action and kEvaluationError, and the event enters the windows all the same.
   Decision Decide(const Event& event, uint64_t event_seq);
+  // What Decide does to the state, without the rules: for events whose decisions stand.
+  void Fold(const Event& event, uint64_t event_seq);
 
   // The rules alone, over the event's columns and a feature row as a Decision record keeps it:
-  // `decision` holds flags and features; its action and hits are computed anew. `rule_values`, if
-  // given, gets each rule's TRUE, FALSE or NULL. Touches no state.
+  // `decision` holds flags, features and error; its action and hits are computed anew.
+  // `rule_values`, if given, gets each rule's TRUE, FALSE or NULL. Touches no state.
   void DecideFromFeatures(const Event& event, Decision& decision,
                           std::vector<table::Datum>* rule_values = nullptr) const;
 

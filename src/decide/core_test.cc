@@ -243,6 +243,22 @@ TEST(Core, StateSavedAndRestoredAnywhereDecidesOnAsBefore) {
   EXPECT_EQ(stepwise.StateDigest(), whole.StateDigest());
 }
 
+TEST(Core, FoldLeavesTheStateThatDecidingLeaves) {
+  // With rules that fail, events that are late, and NULLs.
+  auto pack = MustCompile(SmallPackWith("\"amount >= 1000\"", "\"CAST(payee AS INTEGER) > 3\""));
+  ASSERT_NE(pack, nullptr);
+  Core decided(pack);
+  Core folded(pack);
+  uint64_t seq = 1;
+  for (const Event& event : RandomPayments(12, 500)) {
+    decided.Decide(event, seq);
+    folded.Fold(event, seq);
+    seq += 2;
+  }
+  EXPECT_EQ(folded.StateDigest(), decided.StateDigest());
+  EXPECT_EQ(folded.events(), 500u);
+}
+
 TEST(Core, StateDigestTellsStatesApart) {
   Core a(SmallPack());
   Core b(SmallPack());
@@ -285,6 +301,20 @@ TEST(Core, RulesAloneGiveTheSameFromARecordedFeatureRow) {
     EXPECT_EQ(values.size(), 3u);
     seq += 2;
   }
+}
+
+TEST(Core, RulesAloneLeaveTheRecordedErrorAsItIs) {
+  auto pack = MustCompile(SmallPackWith("\"amount >= 1000\"", "\"CAST(payee AS INTEGER) > 3\""));
+  ASSERT_NE(pack, nullptr);
+  Core core(pack);
+  const Event event = Payment("1", kStartUs, "a", "x", 100);
+  const Decision decided = core.Decide(event, 1);
+  ASSERT_EQ(decided.flags, kEvaluationError);
+  Decision again = decided;
+  core.DecideFromFeatures(event, again);
+  EXPECT_EQ(again.error, decided.error) << "the rule that fails is not named twice";
+  EXPECT_EQ(again.flags, decided.flags);
+  EXPECT_EQ(again.action, decided.action);
 }
 
 }  // namespace

@@ -21,7 +21,11 @@ PublishRecord PublishOf(const CompiledPack& compiled) {
   return publish;
 }
 
-Result<void> CheckSameKey(const PublishRecord& publish, const CompiledPack& pack) {
+Result<void> CheckSamePack(const PublishRecord& publish, const CompiledPack& pack) {
+  if (publish.pack != pack.pack().name) {
+    return Err(ErrorCode::kConflict, "the log is one of the pack '{}', not of '{}'", publish.pack,
+               pack.pack().name);
+  }
   const int key = table::FindColumn(publish.events, publish.key);
   if (key < 0 || publish.key != pack.pack().key ||
       publish.events[key].type != pack.event_schema()[pack.key_column()].type) {

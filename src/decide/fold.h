@@ -13,8 +13,9 @@ namespace fuqi::decide {
 // The Publish record that makes this pack the one that decides.
 PublishRecord PublishOf(const CompiledPack& pack);
 
-// kConflict unless the events admitted under `publish` are known by the pack's key.
-Result<void> CheckSameKey(const PublishRecord& publish, const CompiledPack& pack);
+// kConflict unless `publish` is of a version of this pack: the name, which decision ids carry, and
+// the key, by which events are known, stay the same for a log's life.
+Result<void> CheckSamePack(const PublishRecord& publish, const CompiledPack& pack);
 
 // An event's row with the columns of `to`: those of the same name and type are kept, missing ones
 // are NULL. kConflict where `to` needs more than the row has.

@@ -6,6 +6,7 @@
 #include <map>
 
 #include "base/check.h"
+#include "base/log.h"
 #include "base/thread_annotations.h"
 #include "decide/fold.h"
 #include "ledger/snapshot.h"
@@ -46,7 +47,7 @@ Result<void> FoldRecord(const ledger::Log& log, const ledger::StoredRecord& reco
   folded.seq = record.seq + 1;
   if (record.type == RecordType::kPublish) {
     FUQI_ASSIGN_OR_RETURN(PublishRecord publish, DecodePublish(record));
-    FUQI_RETURN_IF_ERROR(CheckSameKey(publish, pack));
+    FUQI_RETURN_IF_ERROR(CheckSamePack(publish, pack));
     folded.publish_seq = record.seq;
     folded.publishes[record.seq] = std::make_shared<const PublishRecord>(std::move(publish));
   } else if (record.type == RecordType::kEvent) {
@@ -54,7 +55,7 @@ Result<void> FoldRecord(const ledger::Log& log, const ledger::StoredRecord& reco
     FUQI_ASSIGN_OR_RETURN(auto publish, ReadPublish(log, event_core.publish_seq, folded.publishes));
     FUQI_ASSIGN_OR_RETURN(Event event, EventOf(record, *publish, pack));
     FUQI_RETURN_IF_ERROR(folded.core.Validate(event));
-    folded.core.Decide(event, record.seq);
+    folded.core.Fold(event, record.seq);
   }
   return {};
 }
@@ -115,6 +116,9 @@ struct Partition::Impl {
 
   Result<void> Open(const std::string& dir);
   Result<void> Publish() FUQI_REQUIRES(mutex);
+  Result<void> CheckOpen() const;
+  Result<void> Write(const ledger::Batch& batch);
+  Result<void> SaveHead();
 
   Result<std::shared_ptr<const PublishRecord>> PublishBy(uint64_t publish_seq) const
       FUQI_REQUIRES(mutex);
@@ -140,13 +144,14 @@ struct Partition::Impl {
   const std::shared_ptr<const CompiledPack> pack;
   std::unique_ptr<ledger::Log> log;
   std::unique_ptr<ledger::Tree> tree;
-  std::optional<ledger::SnapshotStore> snapshots;
   Recovery recovery;
   uint64_t head_size = 0;  // records in the head saved last; the committing thread's
 
-  std::atomic<bool> failed = false;
+  enum class State : uint8_t { kOpen, kFailed, kClosed };
+  std::atomic<State> state = State::kOpen;
   uint64_t publish_seq = 0;  // since Open
 
+  std::optional<ledger::SnapshotStore> snapshots FUQI_GUARDED_BY(snapshot_mutex);
   uint64_t snapshot_seq FUQI_GUARDED_BY(snapshot_mutex) = 0;  // of the newest one
 
   Core core FUQI_GUARDED_BY(mutex);
@@ -157,7 +162,16 @@ struct Partition::Impl {
 };
 
 Partition::Partition(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
-Partition::~Partition() = default;
+
+Partition::~Partition() {
+  if (impl_->state != Impl::State::kOpen) {
+    return;
+  }
+  if (Result<void> closed = Close(); !closed) {
+    LogWarn("decide", "a partition was closed without saving its head",
+            {{"error", closed.error().ToString()}});
+  }
+}
 
 Result<std::unique_ptr<Partition>> Partition::Open(Disk& disk, Clock& clock, const std::string& dir,
                                                    std::shared_ptr<const CompiledPack> pack,
@@ -186,9 +200,28 @@ Result<void> Partition::Impl::Open(const std::string& dir) {
   publishes = std::move(folded.publishes);
   snapshot_seq = recovery.snapshot_seq;
   FUQI_RETURN_IF_ERROR(Publish());
-  FUQI_ASSIGN_OR_RETURN(ledger::Head head, tree->SaveHead());
-  head_size = head.size;
+  FUQI_RETURN_IF_ERROR(SaveHead());
   open = ledger::Batch(log->next_seq(), options.log);
+  return {};
+}
+
+Result<void> Partition::Impl::CheckOpen() const {
+  switch (state) {
+    case State::kOpen:
+      break;
+    case State::kFailed:
+      return Err(ErrorCode::kUnavailable, "the log has failed; nothing is decided any more");
+    case State::kClosed:
+      return Err(ErrorCode::kUnavailable, "the log is closed; nothing is decided any more");
+  }
+  return {};
+}
+
+Result<void> Partition::Impl::SaveHead() {
+  if (tree->size() > head_size) {
+    FUQI_ASSIGN_OR_RETURN(ledger::Head head, tree->SaveHead());
+    head_size = head.size;
+  }
   return {};
 }
 
@@ -233,9 +266,7 @@ Result<Outcome> Partition::Decide(const Event& event) {
   const table::Datum& key = event.columns[pack.key_column()];
 
   MutexLock lock(impl.mutex);
-  if (impl.failed) {
-    return Err(ErrorCode::kUnavailable, "the log has failed; nothing is decided any more");
-  }
+  FUQI_RETURN_IF_ERROR(impl.CheckOpen());
   EventCore event_core;
   event_core.publish_seq = impl.publish_seq;
   event_core.key_hash = KeyHash(pack.event_schema()[pack.key_column()], key);
@@ -319,9 +350,7 @@ Result<void> Partition::NoteDefault(const table::Datum& key, std::string_view wh
   Impl& impl = *impl_;
   FUQI_RETURN_IF_ERROR(ValidateKey(*impl.pack, key));
   MutexLock lock(impl.mutex);
-  if (impl.failed) {
-    return Err(ErrorCode::kUnavailable, "the log has failed; nothing is decided any more");
-  }
+  FUQI_RETURN_IF_ERROR(impl.CheckOpen());
   DefaultRecord record;
   record.publish_seq = impl.publish_seq;
   record.key_hash = KeyHash(impl.pack->event_schema()[impl.pack->key_column()], key);
@@ -346,29 +375,40 @@ ledger::Batch Partition::TakeBatch() {
 
 Result<void> Partition::Commit(const ledger::Batch& batch) {
   Impl& impl = *impl_;
-  if (impl.failed) {
-    return Err(ErrorCode::kUnavailable, "the log has failed; nothing is decided any more");
+  FUQI_RETURN_IF_ERROR(impl.CheckOpen());
+  Result<void> written = impl.Write(batch);
+  if (!written) {
+    // A batch that is lost, or whose tree or head is, ends the partition: state may be ahead of
+    // what is durable, and a disk that refused once is not asked again.
+    impl.state = Impl::State::kFailed;
   }
-  // A batch that is lost, or whose tree is, ends the partition: state is ahead of what is durable.
-  if (Result<void> written = impl.log->Commit(batch); !written) {
-    impl.failed = true;
-    return written;
-  }
-  if (Result<void> appended = impl.tree->Append(batch); !appended) {
-    impl.failed = true;
-    return appended;
-  }
+  return written;
+}
+
+Result<void> Partition::Impl::Write(const ledger::Batch& batch) {
+  FUQI_RETURN_IF_ERROR(log->Commit(batch));
+  FUQI_RETURN_IF_ERROR(tree->Append(batch));
   {
-    MutexLock lock(impl.mutex);
-    while (!impl.pending.empty() && impl.pending.front().event_seq < batch.next_seq()) {
-      impl.pending.pop_front();
+    MutexLock lock(mutex);
+    while (!pending.empty() && pending.front().event_seq < batch.next_seq()) {
+      pending.pop_front();
     }
   }
-  if (batch.next_seq() - impl.head_size >= impl.options.head_every) {
-    FUQI_ASSIGN_OR_RETURN(ledger::Head head, impl.tree->SaveHead());
-    impl.head_size = head.size;
+  return tree->size() - head_size >= options.head_every ? SaveHead() : Result<void>();
+}
+
+Result<void> Partition::Close() {
+  Impl& impl = *impl_;
+  if (impl.state == Impl::State::kClosed) {
+    return {};
   }
-  return {};
+  FUQI_RETURN_IF_ERROR(impl.CheckOpen());
+  impl.state = Impl::State::kClosed;
+  Result<void> saved = impl.SaveHead();
+  if (!saved) {
+    impl.state = Impl::State::kFailed;
+  }
+  return saved;
 }
 
 Result<std::optional<Decision>> Partition::FindByEventKey(const table::Datum& key) const {
@@ -431,6 +471,10 @@ Result<std::shared_ptr<const PublishRecord>> Partition::PublishedAt(uint64_t seq
     }
   }
   MutexLock lock(impl.mutex);
+  if (seq >= impl.open.next_seq()) {
+    return Err(ErrorCode::kNotFound, "record {} is not in the log; its next one will be {}", seq,
+               impl.open.next_seq());
+  }
   return impl.PublishBy(publish_seq);
 }
 
@@ -475,7 +519,6 @@ uint64_t Partition::committed() const { return impl_->log->next_seq(); }
 uint64_t Partition::last_publish() const { return impl_->publish_seq; }
 const Recovery& Partition::recovery() const { return impl_->recovery; }
 const ledger::Log& Partition::log() const { return *impl_->log; }
-ledger::Tree& Partition::tree() { return *impl_->tree; }
 const ledger::Tree& Partition::tree() const { return *impl_->tree; }
 
 }  // namespace fuqi::decide

@@ -18,9 +18,12 @@
 // recovery does, while deciding goes on. Snapshot copies the state and is for moments when nothing
 // is decided.
 //
-// Threads: any. Decide, NoteDefault and TakeBatch wait for each other; Commit is called by one
-// thread at a time in the order of TakeBatch; WriteDueSnapshot and Snapshot by one thread at a
-// time. Lookups wait for at most one Decide.
+// Heads. The head file vouches for the log up to the moment when it was saved: at opening, every
+// `head_every` records, and at closing, so that after an orderly end no record lies behind it.
+//
+// Threads: any. Decide, NoteDefault and TakeBatch wait for each other; Commit and Close are called
+// by one thread at a time, Commit in the order of TakeBatch; WriteDueSnapshot and Snapshot by one
+// thread at a time. Lookups wait for at most one Decide.
 
 #include <cstdint>
 #include <memory>
@@ -65,13 +68,19 @@ class Partition {
   static Result<std::unique_ptr<Partition>> Open(Disk& disk, Clock& clock, const std::string& dir,
                                                  std::shared_ptr<const CompiledPack> pack,
                                                  const PartitionOptions& options);
+  // Closes; what Close would have said is logged.
   ~Partition();
+
+  // Ends deciding and saves the head of what is committed; lookups go on. What was decided and not
+  // committed is dropped, as a crash would drop it. kUnavailable if the log has failed: the head is
+  // then left as it was. Once closed, closing does nothing.
+  Result<void> Close();
 
   // Decides one event into the open batch; the outcome may be told to anyone only after the batch's
   // Commit has returned (a repeated outcome too, unless its event was committed before). kConflict:
   // the id is taken by another content. As Core::Validate: the event is not of the table.
-  // kResourceExhausted: the open batch is full, commit it first. kUnavailable: the log has failed.
-  // On error nothing has changed.
+  // kResourceExhausted: the open batch is full, commit it first. kUnavailable: the log has failed,
+  // or the partition is closed. On error nothing has changed.
   Result<Outcome> Decide(const Event& event);
   // Notes that the pack's default action was answered for an event without deciding it.
   Result<void> NoteDefault(const table::Datum& key, std::string_view why);
@@ -79,7 +88,7 @@ class Partition {
   // Takes the open batch (empty if nothing was decided) so that Commit can run while deciding goes
   // on.
   ledger::Batch TakeBatch();
-  // Writes, syncs, and feeds the tree. In the order of TakeBatch.
+  // Writes, syncs, feeds the tree, and saves the head when it is due. In the order of TakeBatch.
   Result<void> Commit(const ledger::Batch& batch);
 
   // Of committed records only. A decision may belong to an earlier pack version: PublishedAt tells
@@ -89,7 +98,7 @@ class Partition {
   // With the columns that the event table had then.
   Result<Event> ReadEvent(uint64_t event_seq) const;
   // The pack version that a decision was taken under, by the Decision's or its Event's sequence
-  // number; events decided but not committed included.
+  // number; events decided but not committed included. kNotFound for any other number.
   Result<std::shared_ptr<const PublishRecord>> PublishedAt(uint64_t seq) const;
 
   // Writes a snapshot of what is committed if `snapshot_every` events were committed since the
@@ -105,7 +114,6 @@ class Partition {
   uint64_t last_publish() const;
   const Recovery& recovery() const;
   const ledger::Log& log() const;
-  ledger::Tree& tree();
   const ledger::Tree& tree() const;
 
  private:

@@ -7,6 +7,7 @@
 #include "base/simulated_disk.h"
 #include "crypto/sha256.h"
 #include "decide/small_pack_test.h"
+#include "ledger/verify.h"
 
 namespace fuqi::decide {
 namespace {
@@ -52,6 +53,19 @@ class PartitionTest : public testing::Test {
     return counts;
   }
 
+  // Decides and commits them.
+  void Send(const std::vector<Event>& events) {
+    for (const Event& event : events) {
+      Decide(event);
+    }
+    Commit();
+  }
+  uint64_t SavedHeadSize() {
+    auto head = ledger::ReadHead(disk_, std::string(kDir) + "/head");
+    EXPECT_TRUE(head.has_value() && head->has_value());
+    return head && *head ? (*head)->size : 0;
+  }
+
   SimulatedDisk disk_;
   ManualClock clock_;
   PartitionOptions options_;
@@ -62,7 +76,7 @@ TEST_F(PartitionTest, BeginsWithThePackThatDecides) {
   Open();
   EXPECT_TRUE(partition_->recovery().published);
   EXPECT_EQ(partition_->committed(), 1u);
-  EXPECT_EQ((*partition_->PublishedAt(1))->hash, SmallPack()->pack().hash);
+  EXPECT_EQ(DecodePublish(*partition_->log().Read(0).value())->hash, SmallPack()->pack().hash);
   Open();
   EXPECT_FALSE(partition_->recovery().published) << "the same pack is not published again";
   EXPECT_EQ(partition_->committed(), 1u);
@@ -352,8 +366,12 @@ TEST_F(PartitionTest, LogOfAnotherPackNameIsRefused) {
   Open();
   partition_.reset();
   auto other = MustCompile(SmallPackWith("name = \"small\"", "name = \"other\""));
-  EXPECT_EQ(Partition::Open(disk_, clock_, kDir, other, options_).error().code(),
-            ErrorCode::kConflict);
+  auto refused = [&] {
+    return Partition::Open(disk_, clock_, kDir, other, options_).error().code();
+  };
+  EXPECT_EQ(refused(), ErrorCode::kConflict);
+  ASSERT_TRUE(disk_.Remove(std::string(kDir) + "/head").has_value());
+  EXPECT_EQ(refused(), ErrorCode::kConflict) << "the log itself names its pack";
 }
 
 TEST_F(PartitionTest, IsOpenOnlyOnce) {
@@ -379,6 +397,137 @@ TEST_F(PartitionTest, FullBatchRefusesBeforeItDecides) {
   EXPECT_EQ(partition_->core().events(), decided);
   Commit();
   EXPECT_FALSE(Decide(Payment(fmt::format("p{}", decided), kStartUs, text, text, 1)).repeated);
+}
+
+TEST_F(PartitionTest, TellsOfNoPackWhereThereIsNoRecord) {
+  Open();
+  const Decision decision = Decide(Payment("1", kStartUs, "a", "x", 100)).decision;
+  EXPECT_EQ((*partition_->PublishedAt(decision.seq()))->hash, SmallPack()->pack().hash);
+  EXPECT_EQ(partition_->PublishedAt(decision.seq() + 1).error().code(), ErrorCode::kNotFound);
+  Commit();
+  EXPECT_EQ(partition_->PublishedAt(decision.seq() + 1).error().code(), ErrorCode::kNotFound);
+  EXPECT_EQ(partition_->PublishedAt(0).error().code(), ErrorCode::kNotFound) << "a Publish is none";
+}
+
+// ---- closing
+
+TEST_F(PartitionTest, ClosingSavesTheHeadOfAllThatIsCommitted) {
+  for (const bool by_destructor : {false, true}) {
+    Open();
+    const uint64_t before = partition_->committed();
+    Send({Payment(fmt::format("a{}", by_destructor), kStartUs, "a", "x", 100)});
+    const Event open_event = Payment("never committed", kStartUs, "a", "x", 100);
+    Decide(open_event);
+    EXPECT_EQ(SavedHeadSize(), before) << "of the opening";
+    if (by_destructor) {
+      partition_.reset();
+    } else {
+      ASSERT_TRUE(partition_->Close().has_value());
+      EXPECT_TRUE(partition_->Close().has_value()) << "once more does nothing";
+      EXPECT_EQ(partition_->Decide(open_event).error().code(), ErrorCode::kUnavailable);
+      EXPECT_EQ(partition_->NoteDefault(open_event.columns[0], "x").error().code(),
+                ErrorCode::kUnavailable);
+      EXPECT_EQ(partition_->Commit(partition_->TakeBatch()).error().code(),
+                ErrorCode::kUnavailable);
+      EXPECT_TRUE((*partition_->FindByEventKey(Datum::Text("afalse"))).has_value()) << "lookups";
+    }
+    EXPECT_EQ(SavedHeadSize(), before + 2);
+    Result<ledger::VerifyReport> report = ledger::Verify(disk_, kDir, {});
+    ASSERT_TRUE(report.has_value());
+    EXPECT_TRUE(report->ok());
+    EXPECT_EQ(report->entries, before + 2);
+    ASSERT_EQ(report->heads.size(), 1u);
+    EXPECT_EQ(report->heads[0].head.size, report->entries) << "nothing lies behind the head";
+    EXPECT_EQ(report->heads[0].result, ledger::HeadResult::kMatched);
+  }
+  Open();
+  EXPECT_EQ(partition_->core().events(), 2u);
+}
+
+TEST_F(PartitionTest, ClosingAfterAFailedCommitLeavesTheHeadAsItWas) {
+  Open();
+  Send(RandomPayments(1, 3));
+  Decide(Payment("lost", kStartUs, "a", "x", 100));
+  disk_.FailSync(1);
+  ASSERT_FALSE(partition_->Commit(partition_->TakeBatch()).has_value());
+  const uint64_t syncs = disk_.syncs();
+  EXPECT_EQ(partition_->Close().error().code(), ErrorCode::kUnavailable);
+  partition_.reset();
+  EXPECT_EQ(disk_.syncs(), syncs) << "a disk that failed is not asked again";
+  EXPECT_EQ(SavedHeadSize(), 1u);
+}
+
+TEST_F(PartitionTest, AHeadThatCannotBeSavedEndsDeciding) {
+  options_.head_every = 1;
+  uint64_t failures = 0;
+  for (uint64_t nth = 2;; ++nth) {  // the first is the log's own
+    Open();
+    const Event event = Payment(fmt::format("p{}", nth), kStartUs, "a", "x", 100);
+    Decide(event);
+    disk_.FailSync(nth);
+    const Result<void> committed = partition_->Commit(partition_->TakeBatch());
+    disk_.FailSync(0);
+    if (committed) {
+      break;
+    }
+    ++failures;
+    EXPECT_EQ(partition_->Decide(Payment("x", kStartUs, "a", "x", 1)).error().code(),
+              ErrorCode::kUnavailable);
+    partition_.reset();
+    disk_.Crash();
+    Open();
+    EXPECT_TRUE(Decide(event).repeated) << "it was durable, though nobody was told";
+  }
+  EXPECT_GE(failures, 4u) << "two of the tree, two of the head";
+}
+
+TEST_F(PartitionTest, PowerLostWhileClosingLeavesTheOldHeadOrTheNew) {
+  uint64_t cuts = 0;
+  uint64_t old_heads = 0;
+  uint64_t new_heads = 0;
+  for (uint64_t seed = 0; seed < 200; ++seed) {
+    for (uint64_t nth = 1;; ++nth) {
+      SCOPED_TRACE(fmt::format("seed {}, power lost at sync {} of closing", seed, nth));
+      SimulatedDisk disk(1000 * seed + nth);
+      std::unique_ptr<Partition> partition;
+      auto open = [&] {
+        partition.reset();
+        auto opened = Partition::Open(disk, clock_, kDir, SmallPack(), options_);
+        ASSERT_TRUE(opened.has_value()) << opened.error().ToString();
+        partition = std::move(*opened);
+      };
+      open();
+      const std::vector<Event> events = RandomPayments(seed, 4);
+      for (const Event& event : events) {
+        ASSERT_TRUE(partition->Decide(event).has_value());
+      }
+      ASSERT_TRUE(partition->Commit(partition->TakeBatch()).has_value());
+      disk.LosePowerAtSync(nth);
+      const bool closed = partition->Close().has_value();
+      ASSERT_EQ(closed, !disk.power_lost());
+      partition.reset();
+      disk.Crash();
+      disk.LosePowerAtSync(0);
+      const auto head = ledger::ReadHead(disk, std::string(kDir) + "/head");
+      ASSERT_TRUE(head.has_value() && head->has_value()) << "whole, whichever it is";
+      ASSERT_TRUE((*head)->size == 1 || (*head)->size == 9) << (*head)->size;
+      ASSERT_TRUE(!closed || (*head)->size == 9) << "closed, and the head is lost";
+      const auto report = ledger::Verify(disk, kDir, {});
+      ASSERT_TRUE(report.has_value() && report->ok());
+      ASSERT_EQ(report->entries, 9u);
+      open();
+      ASSERT_EQ(partition->core().events(), 4u);
+      if (closed) {
+        break;
+      }
+      ++cuts;
+      ++((*head)->size == 1 ? old_heads : new_heads);
+    }
+  }
+  fmt::print("200 seeds, {} cuts: {} left the old head, {} the new\n", cuts, old_heads, new_heads);
+  EXPECT_GE(cuts, 200u * 4);
+  EXPECT_GT(old_heads, 0u);
+  EXPECT_GT(new_heads, 0u);
 }
 
 TEST_F(PartitionTest, TreeFollowsTheLog) {

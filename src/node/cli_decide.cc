@@ -180,7 +180,7 @@ Result<int> Decide(const DecideArguments& arguments, Context& context) {
       decide::Partition::Open(SystemDisk(), SystemClock(), dir, compiled, options));
   FUQI_ASSIGN_OR_RETURN(int code, LineDecider(compiled, *partition, context).Run());
   if (!throw_away) {
-    FUQI_RETURN_IF_ERROR(partition->tree().SaveHead());
+    FUQI_RETURN_IF_ERROR(partition->Close());
     FUQI_RETURN_IF_ERROR(partition->Snapshot());
   }
   return code;

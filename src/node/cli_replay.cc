@@ -138,7 +138,7 @@ Result<int> Replay(const ReplayArguments& arguments, Context& context) {
   options.progress = [&](uint64_t done) { progress.Update(done, 0); };
   FUQI_ASSIGN_OR_RETURN(decide::ReplaySummary summary, decide::Replay(reader, compiled, options));
   if (partition != nullptr) {
-    FUQI_RETURN_IF_ERROR(partition->tree().SaveHead());
+    FUQI_RETURN_IF_ERROR(partition->Close());
     FUQI_RETURN_IF_ERROR(partition->Snapshot());
   }
   progress.Finish();

@@ -228,7 +228,7 @@ Result<void> PackRunner::Stop() {
   if (dead_) {
     return LogHasFailed();
   }
-  FUQI_RETURN_IF_ERROR(partition_->tree().SaveHead());
+  FUQI_RETURN_IF_ERROR(partition_->Close());
   return partition_->Snapshot();
 }
 
