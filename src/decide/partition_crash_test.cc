@@ -1,21 +1,27 @@
-// Power lost at every sync point of a run, over many seeds of what the disk then keeps: no decision
-// that was acknowledged is lost, doubled or changed, and what follows is as if nothing had
-// happened.
+// Disks that fail a partition. Power lost at every sync point of a run, over many seeds of what the
+// disk then keeps: no decision that was acknowledged is lost, doubled or changed, an event that is
+// sent again gets the decision that is stored, and what follows is as if nothing had happened,
+// whether or not a snapshot had been written or a head saved. A disk that refuses a write, a sync
+// or a read, or is full: nothing more is acknowledged, and the caller is told.
 
 #include <gtest/gtest.h>
 
+#include <array>
+#include <functional>
 #include <set>
 
 #include "base/simulated_disk.h"
 #include "decide/partition.h"
 #include "decide/small_pack_test.h"
+#include "ledger/verify.h"
 
 namespace fuqi::decide {
 namespace {
 
 constexpr char kDir[] = "/node/small";
-constexpr size_t kEvents = 24;
-constexpr uint64_t kSeeds = 1200;
+constexpr size_t kEvents = 9;
+constexpr uint64_t kSeeds = 1000;
+constexpr uint64_t kFailureSeeds = 100;
 
 struct Oracle {
   std::vector<Event> events = RandomPayments(77, kEvents);
@@ -36,101 +42,152 @@ struct Oracle {
   }
 };
 
-class CrashRun {
+// Sends all events in order, in batches, with snapshots, restarts and repetitions in between, until
+// each has been acknowledged; what the disk refused, again. The seed gives the run, and how often
+// snapshots and heads are written: never, sometimes, or after every commit.
+class SeededRun {
  public:
-  CrashRun(const Oracle& oracle, uint64_t seed)
+  SeededRun(const Oracle& oracle, uint64_t seed)
       : oracle_(oracle), disk_(seed), random_(seed), clock_(kStartUs) {
     options_.log.new_log_id.emplace().fill(9);
     options_.log.segment_bytes = 2048;  // so that segments change in the run
-    options_.snapshot_every = 7;
-    options_.head_every = 10;
+    options_.snapshot_every = std::array<uint64_t, 3>{0, 1, 4}[seed % 3];
+    options_.head_every = std::array<uint64_t, 3>{1000, 1, 7}[seed / 3 % 3];
   }
 
   SimulatedDisk& disk() { return disk_; }
-  uint64_t crashes() const { return crashes_; }
+  uint64_t failures() const { return failures_; }
+  uint64_t repeated() const { return repeated_; }
 
-  // Sends all events, in order, until each has been acknowledged; after a power loss, those that
-  // were not, again.
-  void Run() {
-    while (acknowledged_ < oracle_.events.size() || !TryOpenAnew()) {
-      if ((acknowledged_ < oracle_.events.size() && Step()) || !disk_.power_lost()) {
-        continue;
+  // `repair` makes a disk that failed work again, as a crash of the machine or of the process.
+  void UntilAllIsAcknowledged(const std::function<void(SeededRun&)>& repair) {
+    while (!testing::Test::HasFatalFailure()) {
+      const bool all = acknowledged_ == oracle_.events.size();
+      const bool good = partition_ == nullptr ? Open() : all || Step();
+      if (good && all && partition_ != nullptr) {
+        break;
       }
-      partition_.reset();
-      disk_.Crash();
-      ++crashes_;
-      if (crashes_ < 4 && random_.Chance(0.3)) {
-        disk_.LosePowerAtSync(1 + random_.Below(6));  // recovery may be cut too
+      if (!good) {
+        ++failures_;
+        CheckThatNothingMoreIsDecided();
+        if (partition_ != nullptr) {
+          (void)partition_->Close();  // which may fail too
+        }
+        partition_.reset();
+        repair(*this);
+        CheckBySecondReader();
       }
     }
     Check();
   }
 
  private:
-  // One batch, or one opening; false when the disk failed.
-  bool Step() {
-    if (partition_ == nullptr) {
-      return TryOpenAnew();
-    }
-    const size_t end = std::min(oracle_.events.size(), acknowledged_ + 1 + random_.Below(4));
-    for (size_t i = acknowledged_; i < end; ++i) {
-      Result<Outcome> outcome = partition_->Decide(oracle_.events[i]);
-      EXPECT_TRUE(outcome.has_value()) << outcome.error().ToString();
-      EXPECT_EQ(Oracle::Body(outcome->decision), oracle_.bodies[i]) << "event " << i;
-    }
-    if (!partition_->Commit(partition_->TakeBatch())) {
-      return false;
-    }
-    acknowledged_ = end;
-    if (!partition_->WriteDueSnapshot()) {
-      return false;
-    }
-    if (random_.Chance(0.1)) {
-      if (!partition_->Snapshot()) {
-        return false;
-      }
-    }
-    if (random_.Chance(0.1)) {
-      partition_.reset();  // a restart without a loss of power
-    }
-    return true;
-  }
-
-  bool TryOpenAnew() {
-    partition_.reset();
+  bool Open() {
     auto opened = Partition::Open(disk_, clock_, kDir, SmallPack(), options_);
-    EXPECT_TRUE(opened.has_value() || disk_.power_lost()) << opened.error().ToString();
     if (!opened) {
       return false;
     }
     partition_ = std::move(*opened);
-    CheckAcknowledged();
+    for (size_t i = 0; i < acknowledged_; ++i) {
+      auto found = partition_->FindByEventKey(oracle_.events[i].columns[0]);
+      if (!found) {
+        return false;  // a read that fails is told
+      }
+      EXPECT_TRUE(found->has_value()) << "event " << i << " was acknowledged and is lost";
+      if (*found) {
+        EXPECT_EQ(Oracle::Body(**found), oracle_.bodies[i]) << "event " << i << " was changed";
+      }
+    }
     return true;
   }
 
-  void CheckAcknowledged() {
-    for (size_t i = 0; i < acknowledged_; ++i) {
-      auto found = partition_->FindByEventKey(oracle_.events[i].columns[0]);
-      ASSERT_TRUE(found.has_value()) << found.error().ToString();
-      ASSERT_TRUE(found->has_value()) << "event " << i << " was acknowledged and is lost";
-      ASSERT_EQ(Oracle::Body(**found), oracle_.bodies[i]) << "event " << i << " was changed";
+  // False when the disk failed.
+  bool Step() {
+    if (acknowledged_ > 0 && random_.Chance(0.3) && !Send(random_.Below(acknowledged_))) {
+      return false;
+    }
+    const size_t end = std::min(oracle_.events.size(), acknowledged_ + 1 + random_.Below(3));
+    for (size_t i = acknowledged_; i < end; ++i) {
+      if (!Send(i)) {
+        return false;
+      }
+    }
+    if (!partition_->Commit(partition_->TakeBatch())) {
+      commit_failed_ = true;
+      return false;
+    }
+    acknowledged_ = end;
+    if (!partition_->WriteDueSnapshot() || (random_.Chance(0.1) && !partition_->Snapshot())) {
+      return false;
+    }
+    if (random_.Chance(0.15)) {
+      const bool closed = partition_->Close().has_value();
+      partition_.reset();
+      return closed;
+    }
+    return true;
+  }
+
+  // An event that is in the log gets its stored decision, any other the one that was due.
+  bool Send(size_t i) {
+    const auto stored = partition_->FindByEventKey(oracle_.events[i].columns[0]);
+    Result<Outcome> outcome =
+        stored ? partition_->Decide(oracle_.events[i]) : Result<Outcome>(stored.error());
+    if (!outcome) {
+      EXPECT_EQ(outcome.error().code(), ErrorCode::kIo) << outcome.error().ToString();
+      return false;
+    }
+    EXPECT_EQ(outcome->repeated, stored->has_value()) << "event " << i;
+    EXPECT_TRUE(outcome->repeated || i >= acknowledged_) << "event " << i;
+    EXPECT_EQ(Oracle::Body(outcome->decision), oracle_.bodies[i]) << "event " << i;
+    repeated_ += outcome->repeated;
+    return true;
+  }
+
+  void CheckThatNothingMoreIsDecided() {
+    if (partition_ == nullptr || !commit_failed_) {
+      return;
+    }
+    commit_failed_ = false;
+    const Event other = Payment("other", kStartUs, "a", "x", 1);
+    EXPECT_EQ(partition_->Decide(other).error().code(), ErrorCode::kUnavailable);
+    EXPECT_EQ(partition_->Commit(partition_->TakeBatch()).error().code(), ErrorCode::kUnavailable);
+    EXPECT_EQ(partition_->Close().error().code(), ErrorCode::kUnavailable);
+  }
+
+  void CheckBySecondReader() {
+    const auto report = ledger::Verify(disk_, kDir, {});
+    if (!report) {
+      EXPECT_EQ(acknowledged_, 0u) << report.error().ToString();
+    } else if (!report->ok()) {
+      ADD_FAILURE() << report->problems[0].file << ": " << report->problems[0].detail.ToString();
     }
   }
 
   void Check() {
+    ASSERT_NE(partition_, nullptr);
+    disk_.LosePowerAtSync(0);  // what has not struck so far shall not
+    disk_.FailSync(0);
+    disk_.FailWrite(0);
+    disk_.FailRead(0);
+    disk_.LimitSpace(std::nullopt);
     EXPECT_EQ(partition_->core().StateDigest(), oracle_.state);
     std::set<Digest> keys;
-    ASSERT_TRUE(partition_->log()
-                    .Scan(0,
-                          [&](const ledger::StoredRecord& record) -> Result<void> {
-                            if (record.type == ledger::RecordType::kEvent) {
-                              EXPECT_TRUE(keys.insert(DecodeEventCore(record)->key_hash).second)
-                                  << "an event was admitted twice";
-                            }
-                            return {};
-                          })
-                    .has_value());
+    std::vector<Bytes> bodies;
+    auto visit = [&](const ledger::StoredRecord& record) -> Result<void> {
+      if (record.type == ledger::RecordType::kEvent) {
+        EXPECT_TRUE(keys.insert(DecodeEventCore(record)->key_hash).second) << "admitted twice";
+      } else if (record.type == ledger::RecordType::kDecision) {
+        bodies.push_back(
+            Oracle::Body(*DecodeDecision(SmallPack()->feature_schema(), 3, record, record.seq)));
+      }
+      return {};
+    };
+    ASSERT_TRUE(partition_->log().Scan(0, visit).has_value());
     EXPECT_EQ(keys.size(), oracle_.events.size());
+    EXPECT_EQ(bodies, oracle_.bodies) << "each once, in order";
+    EXPECT_TRUE(partition_->Close().has_value());
+    CheckBySecondReader();
   }
 
   const Oracle& oracle_;
@@ -140,30 +197,114 @@ class CrashRun {
   PartitionOptions options_;
   std::unique_ptr<Partition> partition_;
   size_t acknowledged_ = 0;
-  uint64_t crashes_ = 0;
+  bool commit_failed_ = false;
+  uint64_t failures_ = 0;
+  uint64_t repeated_ = 0;
 };
 
 TEST(PartitionCrash, KeepsWhatWasAcknowledgedWhereverPowerIsLost) {
   const Oracle oracle;
-  std::set<uint64_t> points;
-  uint64_t crashes = 0;
+  uint64_t points = 0;
+  uint64_t cuts = 0;
+  uint64_t repeated = 0;
   for (uint64_t seed = 0; seed < kSeeds; ++seed) {
-    // How many sync points this seed's run has; then the same run, cut at one of them.
-    CrashRun undisturbed(oracle, seed);
-    undisturbed.Run();
-    const uint64_t syncs = undisturbed.disk().syncs();
-    CrashRun run(oracle, seed);
-    const uint64_t point = 1 + seed % syncs;
-    points.insert(point);
-    run.disk().LosePowerAtSync(point);
-    run.Run();
-    crashes += run.crashes();
-    if (testing::Test::HasFailure()) {
-      FAIL() << "seed " << seed << ", power lost at sync " << point;
+    for (uint64_t nth = 1;; ++nth) {
+      SCOPED_TRACE(fmt::format("seed {}, power lost at sync {}", seed, nth));
+      SeededRun run(oracle, seed);
+      run.disk().LosePowerAtSync(nth);
+      run.UntilAllIsAcknowledged([&](SeededRun& cut) {
+        ASSERT_TRUE(cut.disk().power_lost()) << "nothing else can have failed";
+        cut.disk().Crash();
+        // Power may be lost once more, in recovery or soon after it.
+        cut.disk().LosePowerAtSync(cut.failures() == 1 && nth % 3 == 0 ? 1 + nth / 3 % 8 : 0);
+      });
+      if (testing::Test::HasFailure()) {
+        return;
+      }
+      cuts += run.failures();
+      repeated += run.repeated();
+      if (run.failures() == 0) {
+        break;  // the run has fewer sync points than that
+      }
+      ++points;
     }
   }
-  EXPECT_GE(crashes, kSeeds) << "every run was cut";
-  EXPECT_GE(points.size(), 40u);
+  fmt::print(
+      "{} seeds, cut at each of their {} sync points, {} cuts in all; {} events were sent "
+      "again and answered from the log\n",
+      kSeeds, points, cuts, repeated);
+  EXPECT_GT(points, kSeeds * 15);
+  EXPECT_GT(cuts, points);
+  EXPECT_GT(repeated, points);
+}
+
+// Fails the n-th call of one kind in a run, for every n that the run has.
+void FailEach(std::string_view what, const std::function<void(SimulatedDisk&, uint64_t)>& fail) {
+  const Oracle oracle;
+  uint64_t failures = 0;
+  for (uint64_t seed = 0; seed < kFailureSeeds; ++seed) {
+    for (uint64_t nth = 1;; ++nth) {
+      SCOPED_TRACE(fmt::format("seed {}, {} {} fails", seed, what, nth));
+      SeededRun run(oracle, seed);
+      fail(run.disk(), nth);
+      run.UntilAllIsAcknowledged([&](SeededRun& failed) {
+        ASSERT_EQ(failed.failures(), 1u) << "it fails once";
+        // Whether the machine goes down with the process or not.
+        if (nth % 2 == 0) {
+          failed.disk().Crash();
+        }
+      });
+      if (testing::Test::HasFailure()) {
+        return;
+      }
+      failures += run.failures();
+      if (run.failures() == 0) {
+        break;
+      }
+    }
+  }
+  fmt::print("{} seeds, {} times a {} failed\n", kFailureSeeds, failures, what);
+  EXPECT_GT(failures, kFailureSeeds * 10);
+}
+
+TEST(PartitionFailure, StopsAcknowledgingWhereASyncFails) {
+  FailEach("sync", [](SimulatedDisk& disk, uint64_t nth) { disk.FailSync(nth); });
+}
+
+TEST(PartitionFailure, StopsAcknowledgingWhereAWriteFails) {
+  FailEach("write", [](SimulatedDisk& disk, uint64_t nth) { disk.FailWrite(nth); });
+}
+
+TEST(PartitionFailure, TellsOfAReadThatFailsAndTakesNothingForLost) {
+  FailEach("read", [](SimulatedDisk& disk, uint64_t nth) { disk.FailRead(nth); });
+}
+
+TEST(PartitionFailure, StopsAcknowledgingOnAFullDiskAndGoesOnWhenThereIsRoom) {
+  const Oracle oracle;
+  uint64_t failures = 0;
+  for (uint64_t seed = 0; seed < kFailureSeeds; ++seed) {
+    for (uint64_t room = 100;; room = room * 5 / 4) {
+      SCOPED_TRACE(fmt::format("seed {}, room for {} bytes", seed, room));
+      SeededRun run(oracle, seed);
+      run.disk().LimitSpace(room);
+      run.UntilAllIsAcknowledged([&](SeededRun& failed) {
+        ASSERT_EQ(failed.failures(), 1u) << "there is room";
+        failed.disk().LimitSpace(std::nullopt);
+        if (seed % 2 == 0) {
+          failed.disk().Crash();
+        }
+      });
+      if (testing::Test::HasFailure()) {
+        return;
+      }
+      failures += run.failures();
+      if (run.failures() == 0) {
+        break;
+      }
+    }
+  }
+  fmt::print("{} seeds, {} times the disk was full\n", kFailureSeeds, failures);
+  EXPECT_GT(failures, kFailureSeeds * 10);
 }
 
 }  // namespace

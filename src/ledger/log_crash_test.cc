@@ -88,6 +88,8 @@ void CheckAfterCrash(SimulatedDisk& disk, Told& told) {
   disk.LosePowerAtSync(0);  // what has not struck so far shall not
   disk.FailSync(0);
   disk.FailWrite(0);
+  disk.FailRead(0);
+  disk.LimitSpace(std::nullopt);
   // Before recovery: by the second reader, then by the first.
   const Result<VerifyReport> report = Verify(disk, kDir, {});
   const bool nothing_told = told.acknowledged.empty();
@@ -176,7 +178,10 @@ TEST(LogCrash, KeepsWhatWasAcknowledgedAtEverySyncPoint) {
       }
     }
   }
-  RecordProperty("crashes", static_cast<int>(crashes));
+  fmt::print(
+      "{} seeds, cut at each of their {} sync points and once more after recovery; of the commits "
+      "under way {} were kept and {} lost\n",
+      kSeeds, crashes, kept_under_way, torn);
   // The disk did both things to commits that were under way, often.
   EXPECT_GT(kept_under_way, kSeeds);
   EXPECT_GT(torn, kSeeds);
@@ -221,6 +226,62 @@ TEST(LogCrash, SurvivesFailingWrites) {
       }
     }
   }
+}
+
+// A read that fails is an error, never a torn tail: nothing is cut for it.
+TEST(LogCrash, SurvivesFailingReads) {
+  uint64_t failures = 0;
+  for (uint64_t seed = 0; seed < 100; ++seed) {
+    SimulatedDisk disk(seed);
+    Told told;
+    ASSERT_TRUE(Write(disk, SeededRandom(seed), 5, told));
+    const std::vector<Bytes> before = ScanAll(disk, kDir + "/log");
+    for (uint64_t nth = 1;; ++nth) {
+      SCOPED_TRACE(fmt::format("seed {}, read {} fails", seed, nth));
+      disk.FailRead(nth);
+      const Result<Ledger> ledger = OpenLedger(disk);
+      const Result<LatestSnapshot> latest =
+          ledger ? ledger->snapshots->Latest() : Result<LatestSnapshot>(LatestSnapshot());
+      disk.FailRead(0);
+      if (ledger && latest) {
+        break;
+      }
+      ++failures;
+      ASSERT_EQ((ledger ? latest.error() : ledger.error()).code(), ErrorCode::kIo);
+      ASSERT_EQ(ScanAll(disk, kDir + "/log"), before);
+    }
+    CheckAfterCrash(disk, told);
+    if (HasFatalFailure()) {
+      return;
+    }
+  }
+  EXPECT_GT(failures, 500u);
+}
+
+TEST(LogCrash, SurvivesAFullDisk) {
+  uint64_t failures = 0;
+  for (uint64_t seed = 0; seed < 100; ++seed) {
+    for (uint64_t room = 0;; room = room * 6 / 5 + 20) {
+      SCOPED_TRACE(fmt::format("seed {}, room for {} bytes", seed, room));
+      SimulatedDisk disk(seed * 1000 + room);
+      Told told;
+      disk.LimitSpace(room);
+      const Result<void> written = Write(disk, SeededRandom(seed), 5, told);
+      if (written) {
+        break;
+      }
+      ++failures;
+      ASSERT_EQ(written.error().code(), ErrorCode::kDiskFull);
+      if (seed % 2 == 0) {
+        disk.Crash();
+      }
+      CheckAfterCrash(disk, told);
+      if (HasFatalFailure()) {
+        return;
+      }
+    }
+  }
+  EXPECT_GT(failures, 1000u);
 }
 
 // ---- one promise each, so that its removal is named
