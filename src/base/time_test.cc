@@ -102,6 +102,8 @@ TEST(DayOf, FloorsBefore1970) {
   EXPECT_EQ(DayOf(-kDayUs), -1);
   EXPECT_EQ(TimeOfDay(-kDayUs), 0);
   EXPECT_EQ(DayOf(kDayUs), 1);
+  EXPECT_EQ(DayOf(INT64_MIN), -106'751'992);
+  EXPECT_EQ(TimeOfDay(INT64_MIN), int128{INT64_MIN} + int128{106'751'992} * kDayUs);
 }
 
 TEST(AddMonths, TakesTheLastDayWhereTheMonthIsShorter) {

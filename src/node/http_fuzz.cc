@@ -8,8 +8,10 @@
 
 #include <string>
 
+#include "base/bytes.h"
 #include "base/check.h"
 #include "base/log.h"
+#include "crypto/sha256.h"
 #include "node/api.h"
 
 namespace {
@@ -18,8 +20,8 @@ using namespace fuqi;
 
 struct Served {
   Served()
-      : api({}, *node::ApiKeys::Parse("fuzzer:" + std::string(64, 'a'), "keys"), {},
-            node::AccessLog::kOff, SystemClock(), metrics) {
+      : api({}, *node::ApiKeys::Parse("fuzzer:" + ToHex(crypto::Sha256(AsBytes("key"))), "keys"),
+            {}, node::AccessLog::kOff, SystemClock(), metrics) {
     node::HttpSettings settings;
     settings.bounds.body_bytes = 4096;
     settings.bounds.header_bytes = 2048;
