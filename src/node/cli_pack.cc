@@ -82,12 +82,12 @@ OrderedJson CheckJson(const decide::CompiledPack& compiled, bool lineage) {
   for (size_t level = 0; level < compiled.feature_levels().size(); ++level) {
     const sql::Level& l = compiled.feature_levels()[level];
     for (const sql::Window& window : l.windows) {
-      json["windows"].push_back({{"level", level},
-                                 {"sql", sql::ToSql(window, l.input, l.time)},
-                                 {"keeps_us", window.frame == sql::Window::Frame::kRange
-                                                  ? OrderedJson(window.length_us + pack.lateness_us)
-                                                  : OrderedJson(nullptr)},
-                                 {"exact_when_sharded", ExactWhenSharded(compiled, l, window)}});
+      json["windows"].push_back(
+          {{"level", level},
+           {"sql", sql::ToSql(window, l.input, l.time)},
+           {"keeps_us", window.reach_us() ? OrderedJson(*window.reach_us() + pack.lateness_us)
+                                          : OrderedJson(nullptr)},
+           {"exact_when_sharded", ExactWhenSharded(compiled, l, window)}});
     }
   }
   json["rules"] = OrderedJson::array();
@@ -125,10 +125,10 @@ void PrintCheck(const decide::CompiledPack& compiled, const PackOptions& options
   for (size_t level = 0; level < compiled.feature_levels().size(); ++level) {
     const sql::Level& l = compiled.feature_levels()[level];
     for (const sql::Window& window : l.windows) {
-      const bool bounded = window.frame == sql::Window::Frame::kRange;
+      const auto reach_us = window.reach_us();
       rows.push_back({std::to_string(level),
-                      bounded ? DurationToText(Duration{window.length_us + pack.lateness_us})
-                              : std::string(Tr("from the first event on", language)),
+                      reach_us ? DurationToText(Duration{*reach_us + pack.lateness_us})
+                               : std::string(Tr("from the first event on", language)),
                       std::string(ExactWhenSharded(compiled, l, window) ? Tr("yes", language)
                                                                         : Tr("no", language)),
                       sql::ToSql(window, l.input, l.time)});

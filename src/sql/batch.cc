@@ -16,6 +16,7 @@ namespace {
 using table::QuoteName;
 
 constexpr std::string_view kArrivalsPerMicrosecond = "4294967296";  // 2^32
+constexpr std::string_view kLastArrival = " - 4294967295";
 
 // In parentheses, with line breaks so that a comment within cannot swallow them.
 std::string Enclosed(std::string_view text) { return fmt::format("(\n{}\n)", text); }
@@ -142,15 +143,26 @@ class Writer {
       if (!partitions.empty()) {
         definition = fmt::format("PARTITION BY {} ", Join(partitions, ", "));
       }
-      definition += "ORDER BY fuqi_seq";
-      if (!text.length.empty()) {
-        definition += fmt::format(
-            " RANGE BETWEEN (fuqi_seq - epoch_us({} - {})::HUGEINT * {}) PRECEDING AND CURRENT ROW",
-            time_, Enclosed(text.length), kArrivalsPerMicrosecond);
-      }
+      definition += "ORDER BY fuqi_seq" + FrameSql(text);
       definitions.push_back(fmt::format("{} AS ({})", QuoteName(names_[i]), definition));
     }
     return definitions.empty() ? "" : "\nWINDOW " + Join(definitions, ",\n");
+  }
+
+  // The frame over fuqi_seq. It begins at the least number of its first microsecond and ends at the
+  // greatest of its last, or with the row itself.
+  std::string FrameSql(const internal::WindowText& text) const {
+    if (text.length.empty() && text.gap.empty()) {
+      return "";
+    }
+    const auto bound = [&](std::string_view length, std::string_view more) {
+      return text.by_rows ? fmt::format("{} PRECEDING", Enclosed(length))
+                          : fmt::format("(fuqi_seq - epoch_us({} - {})::HUGEINT * {}{}) PRECEDING",
+                                        time_, Enclosed(length), kArrivalsPerMicrosecond, more);
+    };
+    return fmt::format(" {} BETWEEN {} AND {}", text.by_rows ? "ROWS" : "RANGE",
+                       text.length.empty() ? "UNBOUNDED PRECEDING" : bound(text.length, ""),
+                       text.gap.empty() ? "CURRENT ROW" : bound(text.gap, kLastArrival));
   }
 
   void AddStep(const std::vector<Item>& items) {
@@ -208,7 +220,7 @@ class Writer {
         match.push_back(fmt::format("o.{0} IS NOT DISTINCT FROM e.{0}", key));
       }
       matches.push_back(fmt::format("({})", Join(match, " AND ")));
-      if (texts_[i].length.empty()) {
+      if (texts_[i].length.empty() || texts_[i].by_rows) {
         since_ever = true;
       } else {
         reaches.push_back(fmt::format("{} - {}", time_, Enclosed(texts_[i].length)));
@@ -235,7 +247,7 @@ class Writer {
   static bool ReachesBackForEver(const Item& item) {
     const std::function<bool(const Expr&)> walk = [&](const Expr& expr) {
       return (expr.kind == Expr::Kind::kWindow &&
-              item.level->windows[expr.column].frame == Window::Frame::kUnbounded) ||
+              !item.level->windows[expr.column].reach_us().has_value()) ||
              std::any_of(expr.children.begin(), expr.children.end(), walk);
     };
     return walk(*item.expr);

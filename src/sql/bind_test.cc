@@ -259,14 +259,23 @@ TEST(Bind, RefusesWindowsWhoseDefinitionIsNotWithinTheRules) {
       {"ORDER BY ts, n", "x 1:12 ", "rising"},
       {"PARTITION BY payer", "x 1:19 ", "ORDER BY"},
       {"", "x 1:1 ", "empty"},
-      {"ORDER BY ts ROWS 3 PRECEDING", "x 1:18 ", "UNBOUNDED PRECEDING"},
+      {"ORDER BY ts ROWS n PRECEDING", "x 1:18 ", "number of rows"},
+      {"ORDER BY ts ROWS -1 PRECEDING", "x 1:18 ", "number of rows"},
+      {"ORDER BY ts ROWS 1000001 PRECEDING", "x 1:18 ", "0 to 1000000"},
+      {"ORDER BY ts ROWS BETWEEN 1 PRECEDING AND 2 PRECEDING", "f 1:", "ends before it begins"},
+      {"ORDER BY ts ROWS BETWEEN 1 PRECEDING AND 1 FOLLOWING", "x 1:42 ", "CURRENT ROW"},
       {"ORDER BY ts GROUPS UNBOUNDED PRECEDING", "x 1:13 ", "RANGE"},
       {"ORDER BY ts RANGE BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING", "x 1:27 ", "PRECEDING"},
-      {"ORDER BY ts RANGE BETWEEN INTERVAL 1 DAY PRECEDING AND INTERVAL 1 HOUR PRECEDING",
-       "x 1:52 ", "CURRENT ROW"},
+      {"ORDER BY ts RANGE BETWEEN INTERVAL 1 DAY PRECEDING AND INTERVAL 25 HOURS PRECEDING",
+       "f 1:", "ends before it begins"},
+      {"ORDER BY ts RANGE BETWEEN INTERVAL 1 MONTH PRECEDING AND INTERVAL 29 DAYS PRECEDING",
+       "f 1:", "ends before it begins"},
+      {"ORDER BY ts RANGE BETWEEN INTERVAL 1 YEAR PRECEDING AND INTERVAL 1 MONTH PRECEDING",
+       "f 1:", "months have none"},
       {"ORDER BY ts RANGE BETWEEN INTERVAL 1 DAY PRECEDING AND CURRENT ROW EXCLUDE CURRENT ROW",
        "x 1:68 ", "nothing may follow"},
-      {"ORDER BY ts RANGE BETWEEN INTERVAL 1 MONTH PRECEDING AND CURRENT ROW", "x 1:36 ", "months"},
+      {"ORDER BY ts RANGE BETWEEN INTERVAL 2000 YEARS PRECEDING AND CURRENT ROW", "x 1:36 ",
+       "12000"},
       {"ORDER BY ts RANGE BETWEEN INTERVAL 0 DAY PRECEDING AND CURRENT ROW", "x 1:36 ", "zero"},
       {"ORDER BY ts RANGE BETWEEN INTERVAL (-1) DAY PRECEDING AND CURRENT ROW", "x 1:", "zero"},
       {"ORDER BY ts RANGE BETWEEN INTERVAL (n) DAY PRECEDING AND CURRENT ROW",
@@ -288,6 +297,11 @@ TEST(Bind, RefusesWindowsWhoseDefinitionIsNotWithinTheRules) {
        {"ORDER BY ts", "ORDER BY \"TS\" ASC", "partition by payer, n % 2 order by ts",
         "ORDER BY ts RANGE INTERVAL 1 DAY PRECEDING", "ORDER BY ts ROWS UNBOUNDED PRECEDING",
         "ORDER BY ts RANGE BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW",
+        "ORDER BY ts ROWS 3 PRECEDING",
+        "ORDER BY ts ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING",
+        "ORDER BY ts RANGE BETWEEN INTERVAL 1 DAY PRECEDING AND INTERVAL 1 HOUR PRECEDING",
+        "ORDER BY ts RANGE BETWEEN INTERVAL 1 MONTH PRECEDING AND INTERVAL 28 DAYS PRECEDING",
+        "ORDER BY ts RANGE BETWEEN INTERVAL '1 year 2 days' PRECEDING AND CURRENT ROW",
         "PARTITION BY CASE WHEN night THEN 1 ELSE 2 END ORDER BY ts -- per half\n"}) {
     EXPECT_EQ(bind(definition), "fine") << definition;
   }
@@ -328,10 +342,59 @@ TEST(Bind, NormalisesFrames) {
   EXPECT_EQ(windows[3].function, "last");
   EXPECT_TRUE(windows[3].partitions.empty());
   // lag goes back within the partition, whatever the frame.
-  EXPECT_EQ(windows[4].frame, Window::Frame::kUnbounded);
+  EXPECT_FALSE(windows[4].reach_us());
   EXPECT_EQ(windows[4].offset, 2);
   ASSERT_TRUE(windows[4].fallback);
   EXPECT_EQ(ToSql(*windows[4].fallback, level->input), "'none'");
+}
+
+TEST(Bind, ReadsEachEdgeOfAFrame) {
+  constexpr int64_t kDayUs = 86'400'000'000;
+  const auto bind = [](const char* frame) {
+    const std::vector<Fragment> windows = {{"x", std::string("ORDER BY ts ") + frame, nullptr}};
+    const std::vector<Fragment> items = {{"f", "count(n) OVER x", nullptr}};
+    auto level = BindLevel(TestBinder(), ExampleSchema(), kExampleTime, items, windows);
+    FUQI_CHECK(level.has_value());
+    return level->windows[0];
+  };
+  const Window months =
+      bind("RANGE BETWEEN INTERVAL '14 months 3 days' PRECEDING AND INTERVAL 2 DAYS PRECEDING");
+  EXPECT_EQ(months.frame, Window::Frame::kRange);
+  EXPECT_EQ(months.length_months, 14);
+  EXPECT_EQ(months.length_us, 3 * kDayUs);
+  EXPECT_EQ(months.gap_us, 2 * kDayUs);
+  EXPECT_EQ(months.reach_us(), (14 * 31 + 3) * kDayUs);
+  const Window rows = bind("ROWS BETWEEN 7 PRECEDING AND 2 PRECEDING");
+  EXPECT_EQ(rows.frame, Window::Frame::kRows);
+  EXPECT_EQ(rows.rows, 7);
+  EXPECT_EQ(rows.gap_rows, 2);
+  EXPECT_FALSE(rows.reach_us());
+  const Window before = bind("ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING");
+  EXPECT_EQ(before.frame, Window::Frame::kUnbounded);
+  EXPECT_EQ(before.gap_rows, 1);
+  EXPECT_FALSE(before.ends_here());
+}
+
+TEST(Bind, ReadsWhatStandsBesideTheArguments) {
+  auto level = Bind({"quantile_disc(amount, 0.95) OVER w",
+                     "string_agg(DISTINCT payee, ';' ORDER BY payee) OVER w", "stddev(n) OVER w"});
+  ASSERT_TRUE(level) << level.error().ToString();
+  const auto& windows = level->windows;
+  EXPECT_EQ(ToSql(*windows[0].parameter, level->input), "CAST('0.95' AS DECIMAL(3,2))");
+  EXPECT_EQ(ToSql(*windows[1].parameter, level->input), "';'");
+  EXPECT_EQ(windows[2].function, "stddev_samp");
+  const Refusal kRefusals[] = {
+      {"quantile_disc(amount, -0.5) OVER w", "unsupported 1:", "from 0 to 1"},
+      {"quantile_disc(payee, 0.5) OVER w", "unsupported 1:", "quantile_disc"},
+      {"string_agg(payee, ';') OVER w", "unsupported 1:", "ORDER BY x"},
+      {"string_agg(DISTINCT payee, ';') OVER w", "unsupported 1:", "ORDER BY x"},
+      {"string_agg(DISTINCT payee, ';' ORDER BY payer) OVER w", "unsupported 1:", "ORDER BY x"},
+      {"string_agg(DISTINCT payee, ';' ORDER BY payee DESC) OVER w",
+       "unsupported 1:", "ORDER BY x"},
+      {"sum(n ORDER BY n) OVER w", "unsupported 1:", "ORDER BY"},
+      {"ts AT TIME ZONE 'UTC' IS NULL", "unsupported 1:", "from one zone to another"},
+  };
+  ExpectRefused(kRefusals);
 }
 
 TEST(Bind, TakesTypesFromDuckDbAlone) {

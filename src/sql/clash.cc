@@ -26,9 +26,9 @@ bool Clash(const Datum& a, const Datum& b) {
   return length(a.interval) == length(b.interval) && a.interval.months != b.interval.months;
 }
 
-void Collect(const Expr& expr, const Level& level, std::vector<const Datum*>& constants) {
+void Collect(const Expr& expr, const Level& level, std::vector<Datum>& constants) {
   if (expr.kind == Expr::Kind::kConstant) {
-    constants.push_back(&expr.constant[0]);
+    constants.push_back(expr.constant[0]);
   }
   for (const Expr& child : expr.children) {
     Collect(child, level, constants);
@@ -42,23 +42,25 @@ void Collect(const Expr& expr, const Level& level, std::vector<const Datum*>& co
       Collect(child, level, constants);
     }
   }
-  for (const auto* one : {&window.filter, &window.fallback}) {
+  for (const auto* one : {&window.filter, &window.fallback, &window.parameter}) {
     if (*one) {
       Collect(**one, level, constants);
     }
   }
+  constants.push_back(Datum::Of({.months = window.length_months, .micros = window.length_us}));
+  constants.push_back(Datum::Of({.micros = window.gap_us}));
 }
 
 }  // namespace
 
 bool Clash(const Expr& a, const Level& a_level, const Expr& b, const Level& b_level) {
-  std::vector<const Datum*> first;
-  std::vector<const Datum*> second;
+  std::vector<Datum> first;
+  std::vector<Datum> second;
   Collect(a, a_level, first);
   Collect(b, b_level, second);
-  for (const Datum* x : first) {
-    for (const Datum* y : second) {
-      if (Clash(*x, *y)) {
+  for (const Datum& x : first) {
+    for (const Datum& y : second) {
+      if (Clash(x, y)) {
         return true;
       }
     }

@@ -1,7 +1,5 @@
 #include "sql/constructs.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <array>
 #include <initializer_list>
@@ -26,6 +24,27 @@ constexpr std::string_view kDivisorZh =
     "除数须为非零常量、nullif(y, 0)、greatest(y, 1)、count(*) OVER w，或由它们组成";
 constexpr std::string_view kRe2 = "RE2 syntax; the pattern is a constant";
 constexpr std::string_view kRe2Zh = "RE2 语法；模式须为常量";
+
+constexpr std::string_view kOptions =
+    "a constant of the letters c (case matters), i (it does not), l (literal), m n p (. is no line "
+    "break), s (. is any character)";
+constexpr std::string_view kOptionsZh =
+    "选项为常量，由以下字母组成：c 区分大小写，i 不区分，l 按字面，m n p 时 . 不含换行，s 时 . "
+    "含换行";
+constexpr std::string_view kBytes =
+    "bytes; the product of both lengths may be 4,194,304, beyond it the stream gives an error";
+constexpr std::string_view kBytesZh = "按字节；两长度之积不得超过 4,194,304，超出时流式内核报错";
+constexpr std::string_view kSpreadBound =
+    "|Δ| ≤ 1e-9 relative, and mean² / variance · 1e-15; the stream sums whole numbers and DOUBLE "
+    "without rounding";
+constexpr std::string_view kSpreadBoundZh =
+    "相对误差 |Δ| ≤ 1e-9，另加 mean² / variance · 1e-15；流式内核对整数与 DOUBLE 求和均无舍入";
+constexpr std::string_view kTies =
+    "of equal second arguments the earliest row; rows where one of "
+    "the two is NULL do not count";
+constexpr std::string_view kTiesZh = "第二个参数相等时取最早的行；任一参数为 NULL 的行不计";
+constexpr std::string_view kQuantile = "which: a constant from 0 to 1; of equal ones either";
+constexpr std::string_view kQuantileZh = "分位数为 0 到 1 的常量；相等的值取其一";
 
 constexpr Agreement kExact = Agreement::kExact;
 constexpr Agreement kTolerant = Agreement::kTolerant;
@@ -85,6 +104,9 @@ constexpr Construct kConstructs[] = {
     {Kind::kOperator, "~~", "LIKE", "text, text", "payee LIKE 'MER%'", kExact,
      "% and _ stand for code points", "% 与 _ 按码点匹配"},
     {Kind::kOperator, "!~~", "NOT LIKE", "text, text", "payee NOT LIKE 'MER%'"},
+    {Kind::kOperator, "~~*", "ILIKE", "text, text", "payee ILIKE 'mer%'", kExact,
+     "LIKE between the lower forms", "两侧转为小写后的 LIKE"},
+    {Kind::kOperator, "!~~*", "NOT ILIKE", "text, text", "payee NOT ILIKE 'mer%'"},
     {Kind::kFunction, "like_escape", "LIKE … ESCAPE", "text, pattern, pattern",
      "payee LIKE 'A$%%' ESCAPE '$'"},
     {Kind::kFunction, "not_like_escape", "NOT LIKE … ESCAPE", "text, pattern, pattern",
@@ -145,8 +167,25 @@ constexpr Construct kConstructs[] = {
     {Kind::kFunction, "instr", "strpos, position", "text, text", "instr(payee, 'ER')"},
     {Kind::kFunction, "regexp_matches", "", "text, pattern", "regexp_matches(payee, '^M[0-9]+')",
      kExact, kRe2, kRe2Zh},
+    {Kind::kFunction, "regexp_matches", "", "text, pattern, pattern",
+     "regexp_matches(payee, '^m[0-9]+', 'i')", kExact, kOptions, kOptionsZh},
     {Kind::kFunction, "regexp_full_match", "SIMILAR TO", "text, pattern",
      "payee SIMILAR TO 'M[0-9]+'", kExact, kRe2, kRe2Zh},
+    {Kind::kFunction, "regexp_full_match", "", "text, pattern, pattern",
+     "regexp_full_match(payee, 'm[0-9]+', 'i')", kExact, kOptions, kOptionsZh},
+    {Kind::kFunction, "levenshtein", "editdist3", "text, text", "levenshtein(payer, payee)", kExact,
+     kBytes, kBytesZh},
+    {Kind::kFunction, "damerau_levenshtein", "", "text, text", "damerau_levenshtein(payer, payee)",
+     kExact, kBytes, kBytesZh},
+    {Kind::kFunction, "jaro_similarity", "", "text, text", "jaro_similarity(payer, payee)", kExact,
+     kBytes, kBytesZh},
+    {Kind::kFunction, "jaro_winkler_similarity", "", "text, text",
+     "jaro_winkler_similarity(payer, payee)", kExact, kBytes, kBytesZh},
+    {Kind::kFunction, "hamming", "mismatches", "text, text", "hamming(right('000' || n, 3), '007')",
+     kExact, "bytes; an error where one text is longer or both are empty",
+     "按字节；两文本长度不同或均为空时报错"},
+    {Kind::kFunction, "jaccard", "", "text, text", "jaccard('MER', 'M' || payee)", kExact,
+     "sets of bytes; an error where a text is empty", "字节的集合；文本为空时报错"},
 
     {Kind::kFunction, "date_trunc", "datetrunc", "unit, date", "date_trunc('month', day)"},
     {Kind::kFunction, "date_trunc", "datetrunc", "unit, timestamp", "date_trunc('hour', ts)"},
@@ -158,6 +197,12 @@ constexpr Construct kConstructs[] = {
     {Kind::kFunction, "date_diff", "datediff", "unit, timestamp, timestamp",
      "date_diff('second', TIMESTAMP '2024-01-01 00:00:00', ts)", kExact,
      "boundaries crossed; weeks: sevens of days", "跨越的边界数；周按七天计"},
+    {Kind::kFunction, "timezone", "AT TIME ZONE … AT TIME ZONE", "zone, zone, timestamp",
+     "ts AT TIME ZONE 'UTC' AT TIME ZONE 'Asia/Shanghai'", kExact,
+     "the time of clocks in the first zone as clocks in the second tell it; constants; of a time "
+     "that came twice the later; an error beyond the years that the system's zone data knows",
+     "把前一时区的钟面时间换算为后一时区的钟面时间；时区为常量；出现两次的时间取后者；超出系统时区"
+     "数据的年份时报错"},
     {Kind::kFunction, "century", "", "date", "century(day)"},
     {Kind::kFunction, "century", "", "timestamp", "century(ts)"},
     {Kind::kFunction, "decade", "", "date", "decade(day)"},
@@ -228,6 +273,35 @@ constexpr Construct kConstructs[] = {
     {Kind::kWindow, "avg", "mean", "integer", "avg(n) OVER w"},
     {Kind::kWindow, "avg", "mean", "decimal", "avg(amount) OVER w"},
     {Kind::kWindow, "avg", "mean", "double", "avg(rate) OVER w", kTolerant, kSumBound, kSumBoundZh},
+    {Kind::kWindow, "var_samp", "variance", "double", "var_samp(amount) OVER w", kTolerant,
+     kSpreadBound, kSpreadBoundZh},
+    {Kind::kWindow, "var_pop", "", "double", "var_pop(amount) OVER w", kTolerant, kSpreadBound,
+     kSpreadBoundZh},
+    {Kind::kWindow, "stddev_samp", "stddev", "double", "stddev_samp(amount) OVER w", kTolerant,
+     kSpreadBound, kSpreadBoundZh},
+    {Kind::kWindow, "stddev_pop", "", "double", "stddev_pop(rate) OVER w", kTolerant, kSpreadBound,
+     kSpreadBoundZh},
+    {Kind::kWindow, "corr", "", "double, double",
+     "CASE WHEN isnan(corr(amount, n) OVER w) THEN NULL ELSE corr(amount, n) OVER w END", kTolerant,
+     "|Δ| ≤ 1e-9 and mean / deviation · 1e-15; NaN where one of the two does not vary: ask isnan "
+     "first",
+     "|Δ| ≤ 1e-9，另加 mean / deviation · 1e-15；任一参数不变化时为 NaN，须先用 isnan 判断"},
+    {Kind::kWindow, "bool_and", "", "boolean", "bool_and(night) OVER w"},
+    {Kind::kWindow, "bool_or", "", "boolean", "bool_or(night) OVER w"},
+    {Kind::kWindow, "quantile_disc", "", "number", "quantile_disc(amount, 0.9) OVER w", kExact,
+     kQuantile, kQuantileZh},
+    {Kind::kWindow, "quantile_disc", "", "date", "quantile_disc(day, 0.5) OVER w", kExact,
+     kQuantile, kQuantileZh},
+    {Kind::kWindow, "quantile_disc", "", "timestamp", "quantile_disc(ts, 0.5) OVER w", kExact,
+     kQuantile, kQuantileZh},
+    {Kind::kWindow, "string_agg", "group_concat, listagg", "text",
+     "string_agg(DISTINCT payee, ',' ORDER BY payee) OVER w", kExact,
+     "DISTINCT and ORDER BY the text itself; more than 65,536 bytes are an error in the stream",
+     "须写 DISTINCT 并按文本自身 ORDER BY；超过 65,536 字节时流式内核报错"},
+    {Kind::kWindow, "arg_max", "argmax, max_by", "any, any", "arg_max(payee, amount) OVER w",
+     kExact, kTies, kTiesZh},
+    {Kind::kWindow, "arg_min", "argmin, min_by", "any, any", "arg_min(payee, ts) OVER w", kExact,
+     kTies, kTiesZh},
     {Kind::kWindow, "min", "", "any", "min(amount) OVER w"},
     {Kind::kWindow, "max", "", "any", "max(ts) OVER w"},
     {Kind::kWindow, "first", "first_value", "any", "first(payee) OVER w"},
@@ -316,7 +390,8 @@ bool IsKind(std::string_view kind, const Expr& expr) {
          (kind == "integer" && type.is_integer()) ||
          (kind == "decimal" && type.id == TypeId::kDecimal) ||
          (kind == "double" && type.id == TypeId::kDouble) ||
-         (kind == "text" && type.id == TypeId::kVarchar) ||
+         (kind == "text" && type.id == TypeId::kVarchar) || (kind == "zone" && text) ||
+         (kind == "boolean" && type.id == TypeId::kBoolean) ||
          (kind == "date" && type.id == TypeId::kDate) ||
          (kind == "timestamp" && type.id == TypeId::kTimestamp) ||
          (kind == "interval" && type.id == TypeId::kInterval);
@@ -349,6 +424,7 @@ bool Fits(std::string_view args, std::span<const Expr> exprs) {
 }  // namespace
 
 std::span<const Construct> Constructs() { return kConstructs; }
+std::span<const std::string_view> DateUnits() { return kUnits; }
 
 const table::Schema& ExampleSchema() {
   static const table::Schema kSchema = {{"txn_id", {TypeId::kBigInt}, false},
@@ -410,165 +486,6 @@ bool IsCast(Type from, Type to) {
   const auto text = [](Type type) { return type.id == TypeId::kVarchar; };
   return from.id == TypeId::kNull || (number(from) && number(to)) || (time(from) && time(to)) ||
          (text(from) && (number(to) || time(to))) || (text(to) && (number(from) || time(from)));
-}
-
-namespace {
-
-// One document's words in both languages.
-struct Words {
-  bool chinese;
-  std::string_view operator()(std::string_view english, std::string_view other) const {
-    return chinese ? other : english;
-  }
-};
-
-std::string Cell(std::string_view text) {
-  std::string cell;
-  for (char c : text) {
-    cell += c == '|' ? "\\|" : std::string(1, c);
-  }
-  return cell;
-}
-
-std::string Code(std::string_view text) { return text.empty() ? "" : "`" + Cell(text) + "`"; }
-
-// The rows of these kinds under one head.
-std::string Table(const Words& words, std::string_view title, std::initializer_list<Kind> kinds) {
-  std::string doc =
-      fmt::format("## {}\n\n| {} | {} | {} | {} | {} | {} |\n|---|---|---|---|---|---|\n", title,
-                  words("name", "名称"), words("also", "别名"), words("arguments", "参数"),
-                  words("example", "示例"), words("agreement", "一致性"), words("notes", "说明"));
-  for (const Construct& c : kConstructs) {
-    if (std::find(kinds.begin(), kinds.end(), c.kind) == kinds.end()) {
-      continue;
-    }
-    doc += fmt::format(
-        "| {} | {} | {} | {} | {} | {} |\n", Code(c.name), Cell(c.aliases), Cell(c.args),
-        Code(c.example),
-        c.agreement == kExact ? words("exact", "逐位一致") : words("tolerant", "容差内一致"),
-        Cell(words(c.note, c.note_zh)));
-  }
-  return doc + "\n";
-}
-
-std::string Casts(const Words& words) {
-  constexpr std::array<Type, 8> kTypes = {Type{TypeId::kBoolean},   Type{TypeId::kBigInt},
-                                          table::Decimal(18, 2),    Type{TypeId::kDouble},
-                                          Type{TypeId::kVarchar},   Type{TypeId::kDate},
-                                          Type{TypeId::kTimestamp}, Type{TypeId::kInterval}};
-  const auto name = [&](Type type) {
-    return type.id == TypeId::kBigInt    ? std::string(words("integers", "整数"))
-           : type.id == TypeId::kDecimal ? std::string("DECIMAL")
-                                         : type.ToString();
-  };
-  std::string head = fmt::format("| {} |", words("from \\ to", "从 \\ 到"));
-  std::string rule = "|---|";
-  std::string rows;
-  for (Type from : kTypes) {
-    head += fmt::format(" {} |", name(from));
-    rule += "---|";
-    rows += fmt::format("| {} |", name(from));
-    for (Type to : kTypes) {
-      const bool same =
-          from.id == to.id && from.id != TypeId::kBigInt && from.id != TypeId::kDecimal;
-      rows += same || IsCast(from, to) ? " ✓ |" : " |";
-    }
-    rows += "\n";
-  }
-  return fmt::format("## {}\n\n{}\n{}\n{}\n", words("Casts", "类型转换"), head, rule, rows);
-}
-
-std::string Units() {
-  std::string units;
-  for (std::string_view unit : kUnits) {
-    units += (units.empty() ? "`'" : ", `'") + std::string(unit) + "'`";
-  }
-  return units;
-}
-
-}  // namespace
-
-std::string SqlDoc(Language language) {
-  const Words words{language == Language::kChinese};
-  std::string doc;
-  doc += words(
-      "# The SQL of fragments\n\n"
-      "Printed from `src/sql/constructs.cc` by `sql_doc`; a test holds the two together.\n\n"
-      "A feature or a rule is one scalar expression in DuckDB's dialect. Two executors run it: "
-      "DuckDB "
-      "in batch and the streaming core, one event at a time. Both run everything listed here and "
-      "nothing else: what is not listed is refused by name and position. *Exact*: equal to the bit "
-      "in "
-      "every executor. *Tolerant*: DOUBLE within the stated bound.\n\n",
-      "# 表达式的 SQL\n\n"
-      "本文由 `sql_doc` 从 `src/sql/constructs.cc` 生成，并有测试保证二者一致。\n\n"
-      "特征与规则都是 DuckDB 方言的标量表达式，由两个执行器运行：批式的 "
-      "DuckDB，以及逐事件"
-      "运行的流式内核。此处列出的构造二者全部支持；未列出者一律按名称与位置拒绝。*逐位一致*"
-      "：各执行"
-      "器结果逐位相同；*容差内一致*：DOUBLE 在所述界限内一致。\n\n");
-  doc += words(
-      "## Rules of the house\n\n"
-      "- No subquery, table, `*`, parameter, lambda, aggregate without `OVER`, or function whose "
-      "value "
-      "depends on anything but the event (`now()`, `random()`, `current_date`…).\n"
-      "- A text becomes another type only where a `CAST` or a literal such as `DATE '2024-01-31'` "
-      "says "
-      "so.\n"
-      "- A result that is infinite or NaN is an error in every executor; the stream refuses one "
-      "within the expression, too, where DuckDB would go on (`rate * 1e308 * 10 > 5`). The divisor "
-      "of `/`, and of `%` on DOUBLE, is one that cannot be 0.\n"
-      "- Refused because they do not mean what they look like: `0xFF`, `1_000`, `X'41'`, `E'…'`, "
-      "`7%-2` (write `7 % -2`), `<=>`, Unicode spaces outside quotes.\n"
-      "- The types are BOOLEAN, the integers, DECIMAL, DOUBLE, VARCHAR, DATE, TIMESTAMP and "
-      "INTERVAL.\n",
-      "## 通则\n\n"
-      "- 不得出现子查询、表、`*`、参数、lambda、无 `OVER` 的聚合，或取值不只取决于事件本身的函数"
-      "（`now()`、`random()`、`current_date` 等）。\n"
-      "- 文本只有在写出 `CAST`，或写成 `DATE '2024-01-31'` 这类字面量时，才会变成其他类型。\n"
-      "- 结果为无穷或 NaN，在任何执行器中都是错误；中间值如此时（`rate * 1e308 * 10 > "
-      "5`），流式内核"
-      "也会拒绝，而 DuckDB 会继续计算。`/` 的除数以及 DOUBLE 上 `%` 的除数必须不可能为 0。\n"
-      "- 因含义与外观不符而拒绝：`0xFF`、`1_000`、`X'41'`、`E'…'`、`7%-2`（请写 `7 % -2`）、`<=>`、"
-      "引号外的 Unicode 空格。\n"
-      "- 类型有 BOOLEAN、各种整数、DECIMAL、DOUBLE、VARCHAR、DATE、TIMESTAMP 与 INTERVAL。\n");
-  doc += fmt::format("- {}: {}\n\n",
-                     words("A unit of `date_trunc`, `date_part` and `date_diff` is one of",
-                           "`date_trunc`、`date_part`、`date_diff` 的单位须为"),
-                     Units());
-  doc += Table(words, words("Syntax", "语法"), {Kind::kSyntax});
-  doc += Table(words, words("Operators and functions", "运算符与函数"),
-               {Kind::kOperator, Kind::kFunction});
-  doc += Casts(words);
-  doc += Table(words, words("Window functions", "窗口函数"), {Kind::kWindow});
-  doc += words(
-      "## Windows\n\n"
-      "A window is defined under a name and used by it: `count(*) OVER payee_1d`.\n\n"
-      "```\n"
-      "[PARTITION BY <expressions>] ORDER BY <time column>\n"
-      "[RANGE BETWEEN INTERVAL … PRECEDING AND CURRENT ROW]\n"
-      "```\n\n"
-      "Without a frame, or with `UNBOUNDED PRECEDING`, it begins at the first row. Rows of equal "
-      "time "
-      "are ordered by arrival, so a row sees those that arrived before it and never those after. "
-      "The "
-      "length is a constant above zero without months. `FILTER (WHERE …)` works with `count`, "
-      "`sum`, "
-      "`avg`, `min`, `max`; `DISTINCT` with `count`. Windows do not nest: a feature over another "
-      "feature does.\n",
-      "## 窗口\n\n"
-      "窗口先命名后使用：`count(*) OVER payee_1d`。\n\n"
-      "```\n"
-      "[PARTITION BY <表达式>] ORDER BY <时间列>\n"
-      "[RANGE BETWEEN INTERVAL … PRECEDING AND CURRENT ROW]\n"
-      "```\n\n"
-      "未写范围或写 `UNBOUNDED PRECEDING` "
-      "时，从首行开始。时间相同的行按到达次序排列，因此一行只能看到先于"
-      "它到达的行，看不到其后的行。长度须为大于零且不含月份的常量。`FILTER (WHERE …)` 可用于 "
-      "`count`、"
-      "`sum`、`avg`、`min`、`max`；`DISTINCT` 可用于 "
-      "`count`。窗口不可嵌套；可在特征之上再建特征。\n");
-  return doc;
 }
 
 }  // namespace fuqi::sql

@@ -33,7 +33,8 @@ struct Construct {
   std::string_view aliases;  // …also where the user wrote one of these, comma-separated
   // The kinds of its arguments, comma-separated; "…" after the last: that one or more times. A kind
   // is boolean, number, integer, double, text, date, timestamp, interval, any; unit: a constant
-  // text that names a part of a date; constant: an integer that is written out.
+  // text that names a part of a date; zone: a constant text that names a time zone; pattern: a
+  // constant text; constant: an integer that is written out.
   std::string_view args;
   std::string_view example;  // over ExampleSchema()
   Agreement agreement = Agreement::kExact;
@@ -42,6 +43,8 @@ struct Construct {
 };
 
 std::span<const Construct> Constructs();
+// What may stand for a unit of a date.
+std::span<const std::string_view> DateUnits();
 
 // The columns that examples use, and the window w over them.
 const table::Schema& ExampleSchema();

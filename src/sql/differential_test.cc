@@ -251,14 +251,19 @@ class Writer {
     }
     const std::string name(construct.name);
     const std::vector<std::string> args = Arguments(construct);
+    if (name == "timezone") {
+      return fmt::format("({} AT TIME ZONE {} AT TIME ZONE {})", args[2], args[0], args[1]);
+    }
     if (construct.kind == Construct::Kind::kFunction) {
       return fmt::format("{}({})", name, fmt::join(args, ", "));
     }
     if (args.size() == 1) {
       return fmt::format("({} {})", name, args[0]);
     }
-    const std::string word = name == "~~" ? "LIKE" : (name == "!~~" ? "NOT LIKE" : name);
-    return fmt::format("({} {} {})", args[0], word, args[1]);
+    static const std::map<std::string, std::string> kWords = {
+        {"~~", "LIKE"}, {"!~~", "NOT LIKE"}, {"~~*", "ILIKE"}, {"!~~*", "NOT ILIKE"}};
+    const auto word = kWords.find(name);
+    return fmt::format("({} {} {})", args[0], word == kWords.end() ? name : word->second, args[1]);
   }
 
  private:
@@ -271,6 +276,10 @@ class Writer {
     if (kind == "unit") {
       return Any({"'year'", "'quarter'", "'month'", "'week'", "'day'", "'dow'", "'isodow'", "'doy'",
                   "'isoyear'", "'hour'", "'minute'", "'second'", "'millisecond'", "'microsecond'"});
+    }
+    if (kind == "zone") {
+      return Any({"'UTC'", "'Asia/Shanghai'", "'America/New_York'", "'Europe/London'",
+                  "'Asia/Kolkata'", "'Pacific/Apia'", "'America/Havana'"});
     }
     if (kind == "constant") {
       return Any({"0", "1", "2", "5"});
@@ -288,7 +297,7 @@ class Writer {
     if (construct.name == "-" && construct.args == "number") {
       return pool_.Pick("signed");  // DuckDB makes 255 of -(1::UTINYINT); programs refuse that
     }
-    if (construct.name == "~~" || construct.name == "!~~") {
+    if (construct.name.ends_with("~~") || construct.name.ends_with("~~*")) {
       return random_.Chance(0.4)
                  ? pool_.Pick("text")
                  : Any({"'M%'", "'%0'", "'%ER%'", "'_'", "'__%'", "''", "'%'", "'a%b_c'", "'%a%b%'",
@@ -320,6 +329,14 @@ class Writer {
     if (construct.name == "round" && args.size() == 2 && random_.Chance(0.5)) {
       // Of numbers far from the end of their type: beyond it DuckDB wraps around.
       args = {Any({"amount", "cents", "precise", "rate", "txn_id"}), Any({"-1", "-2"})};
+    }
+    if (construct.name.starts_with("regexp") && args.size() == 3) {
+      args[2] = Any({"'i'", "'s'", "'il'", "'c'", "'m'", "'n i'", "''", "'sci'"});
+    }
+    if (construct.name == "hamming" && random_.Chance(0.7)) {
+      args[1] = Any({"payer", "payee", "'a'", "'MM'"});
+      args[0] = fmt::format("left('xx' || {}, {})", args[0], 2);
+      args[1] = fmt::format("right({} || 'yy', {})", args[1], 2);
     }
     if (construct.name.ends_with("like_escape")) {
       args[2] = "'$'";
@@ -423,6 +440,7 @@ struct Tally {
   size_t nulls = 0;
   size_t errors = 0;
   size_t not_finite = 0;
+  size_t too_late = 0;
   size_t mismatches = 0;
 };
 
@@ -508,15 +526,18 @@ void CompareValues(std::span<const Case> cases, const std::vector<Row>& rows, Ta
   }
 }
 
-// Where we have an error, so has DuckDB, but for a number that is not finite: there it goes on. One
-// such row of each case.
+// Where we have an error, so has DuckDB, but for a number that is not finite and a time beyond a
+// zone's known rules: there it goes on. One such row of each case.
 void CompareErrors(const Case& one, const std::vector<Row>& rows, SeededRandom& random,
                    Tally& tally) {
   std::vector<size_t> failed;
   for (size_t r = 0; r < rows.size(); ++r) {
     const bool not_finite = one.errors[r].find("not a finite number") != std::string::npos;
+    // DuckDB takes a zone's last rule for ever.
+    const bool too_late = one.errors[r].find("are not known at") != std::string::npos;
     tally.not_finite += not_finite ? 1 : 0;
-    if (!one.errors[r].empty() && !not_finite) {
+    tally.too_late += too_late ? 1 : 0;
+    if (!one.errors[r].empty() && !not_finite && !too_late) {
       failed.push_back(r);
     }
   }
@@ -612,9 +633,9 @@ TEST(Program, GivesWhatDuckDbGivesForRandomExpressions) {
   }
   fmt::print(
       "{} constructs, {} expressions, {} values compared ({} NULL), {} errors; {} cells not "
-      "finite, {} mismatches\n",
+      "finite, {} beyond a zone's rules, {} mismatches\n",
       constructs, cases.size(), tally.compared, tally.nulls, tally.errors, tally.not_finite,
-      tally.mismatches);
+      tally.too_late, tally.mismatches);
   for (const auto& [code, count] : refusals) {
     fmt::print("refused: {} {}\n", count, code);
   }

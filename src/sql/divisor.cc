@@ -55,9 +55,8 @@ bool IsPositive(const Expr& expr, std::span<const Window> windows) {
                                              : value.kind == Datum::Kind::kDouble && value.d > 0;
     }
     case Kind::kWindow: {
-      // The frame holds the row itself.
       const Window& window = windows[expr.column];
-      return window.function == "count_star" && !window.filter;
+      return window.function == "count_star" && !window.filter && window.ends_here();
     }
     case Kind::kCast:
       return KeepsNonZero(expr.children[0].type, expr.type) && positive(expr.children[0]);

@@ -53,14 +53,20 @@ bool IsOperator(std::string_view name) {
 
 std::string CallSql(const Expr& expr, const table::Schema& input) {
   std::string_view name = expr.name;
+  if (name == "timezone" && expr.children.size() == 3) {
+    return fmt::format("timezone({}, timezone({}, {}))", ToSql(expr.children[0], input),
+                       ToSql(expr.children[1], input), ToSql(expr.children[2], input));
+  }
   if (!IsOperator(name)) {
     return fmt::format("{}({})", name, Join(expr.children, 0, ", ", input));
   }
   if (expr.children.size() == 1) {
     return fmt::format("({} {})", name, ToSql(expr.children[0], input));
   }
-  if (name == "~~" || name == "!~~") {
-    name = name == "~~" ? "LIKE" : "NOT LIKE";
+  constexpr std::pair<std::string_view, std::string_view> kWords[] = {
+      {"~~", "LIKE"}, {"!~~", "NOT LIKE"}, {"~~*", "ILIKE"}, {"!~~*", "NOT ILIKE"}};
+  for (const auto& [sign, word] : kWords) {
+    name = name == sign ? word : name;
   }
   return fmt::format("({})", Join(expr.children, 0, fmt::format(" {} ", name), input));
 }
@@ -75,7 +81,7 @@ std::string CaseSql(const Expr& expr, const table::Schema& input) {
   return fmt::format("{} ELSE {} END", text, ToSql(expr.children.back(), input));
 }
 
-std::string LengthSql(int64_t us) {
+std::string LengthSql(int32_t months, int64_t us) {
   constexpr std::pair<int64_t, std::string_view> kUnits[] = {{86'400'000'000, "days"},
                                                              {3'600'000'000, "hours"},
                                                              {60'000'000, "minutes"},
@@ -85,7 +91,48 @@ std::string LengthSql(int64_t us) {
   while (us % unit->first != 0) {
     ++unit;
   }
-  return fmt::format("INTERVAL '{} {}'", us / unit->first, unit->second);
+  if (months == 0) {
+    return fmt::format("INTERVAL '{} {}'", us / unit->first, unit->second);
+  }
+  return us == 0
+             ? fmt::format("INTERVAL '{} months'", months)
+             : fmt::format("INTERVAL '{} months {} {}'", months, us / unit->first, unit->second);
+}
+
+std::string FrameSql(const Window& window) {
+  const bool rows = window.frame == Window::Frame::kRows || window.gap_rows > 0;
+  if (window.frame == Window::Frame::kUnbounded && window.ends_here()) {
+    return "";
+  }
+  const std::string start = window.frame == Window::Frame::kUnbounded
+                                ? "UNBOUNDED"
+                                : (rows ? fmt::format("{}", window.rows)
+                                        : LengthSql(window.length_months, window.length_us));
+  const std::string end = window.ends_here() ? "CURRENT ROW"
+                                             : (rows ? fmt::format("{}", window.gap_rows)
+                                                     : LengthSql(0, window.gap_us)) +
+                                                   " PRECEDING";
+  return fmt::format(" {} BETWEEN {} PRECEDING AND {}", rows ? "ROWS" : "RANGE", start, end);
+}
+
+// The arguments as they stand between the parentheses.
+std::string ArgsSql(const Window& window, const table::Schema& input) {
+  if (window.function == "count_star") {
+    return "*";
+  }
+  std::string args = (window.distinct ? "DISTINCT " : "") + Join(window.args, 0, ", ", input);
+  if (window.function == "lag" && (window.offset != 1 || window.fallback)) {
+    args += fmt::format(", {}", window.offset);
+  }
+  for (const auto* more : {&window.fallback, &window.parameter}) {
+    if (*more) {
+      args += ", " + ToSql(**more, input);
+    }
+  }
+  if (window.function == "string_agg") {
+    args += " ORDER BY " + ToSql(window.args[0], input);
+  }
+  return args;
 }
 
 }  // namespace
@@ -98,9 +145,21 @@ bool SameExpr(const Expr& a, const Expr& b) {
 
 bool SameWindow(const Window& a, const Window& b) {
   return a.function == b.function && a.distinct == b.distinct && a.frame == b.frame &&
-         a.length_us == b.length_us && a.offset == b.offset && a.type == b.type &&
-         SameAll(a.args, b.args) && SameAll(a.partitions, b.partitions) &&
-         SameOptional(a.filter, b.filter) && SameOptional(a.fallback, b.fallback);
+         a.length_us == b.length_us && a.length_months == b.length_months && a.rows == b.rows &&
+         a.gap_us == b.gap_us && a.gap_rows == b.gap_rows && a.offset == b.offset &&
+         a.type == b.type && SameAll(a.args, b.args) && SameAll(a.partitions, b.partitions) &&
+         SameOptional(a.filter, b.filter) && SameOptional(a.fallback, b.fallback) &&
+         SameOptional(a.parameter, b.parameter);
+}
+
+std::optional<int64_t> Window::reach_us() const {
+  constexpr int64_t kLongestMonthUs = 31 * int64_t{86'400'000'000};
+  int64_t reach = 0;
+  if (frame != Frame::kRange || function == "lag") {
+    return std::nullopt;
+  }
+  return __builtin_add_overflow(length_months * kLongestMonthUs, length_us, &reach) ? INT64_MAX
+                                                                                    : reach;
 }
 
 std::string ToSql(const Expr& expr, const table::Schema& input) {
@@ -143,16 +202,9 @@ std::string ToSql(const Expr& expr, const table::Schema& input) {
 }
 
 std::string ToSql(const Window& window, const table::Schema& input, int time) {
-  std::string args = window.function == "count_star" ? "*" : Join(window.args, 0, ", ", input);
-  if (window.function == "lag" && (window.offset != 1 || window.fallback)) {
-    args += fmt::format(", {}", window.offset);
-  }
-  if (window.fallback) {
-    args += ", " + ToSql(*window.fallback, input);
-  }
-  std::string sql =
-      fmt::format("{}({}{})", window.function == "count_star" ? "count" : window.function,
-                  window.distinct ? "DISTINCT " : "", args);
+  std::string sql = fmt::format(
+      "{}({})", window.function == "count_star" ? "count" : std::string_view(window.function),
+      ArgsSql(window, input));
   if (window.filter) {
     sql += fmt::format(" FILTER (WHERE {})", ToSql(*window.filter, input));
   }
@@ -160,11 +212,8 @@ std::string ToSql(const Window& window, const table::Schema& input, int time) {
   if (!window.partitions.empty()) {
     sql += fmt::format("PARTITION BY {} ", Join(window.partitions, 0, ", ", input));
   }
-  sql += fmt::format("ORDER BY {}", table::QuoteName(input[time].name));
-  if (window.frame == Window::Frame::kRange) {
-    sql += fmt::format(" RANGE BETWEEN {} PRECEDING AND CURRENT ROW", LengthSql(window.length_us));
-  }
-  return sql + ")";
+  const std::string by = time < 0 ? "" : " BY " + table::QuoteName(input[time].name);
+  return sql + fmt::format("ORDER{}{})", by, FrameSql(window));
 }
 
 }  // namespace fuqi::sql

@@ -47,9 +47,11 @@ struct Expr {
 // One window function. Frames are over the event's time and, for equal times, its arrival: `ORDER
 // BY <time> RANGE …` of a pack means ordering by (time, arrival), so that no two rows are peers.
 struct Window {
+  // Where the frame begins.
   enum class Frame : uint8_t {
-    kRange,      // from time - length_us (inclusive) to this row
-    kUnbounded,  // from the first row to this row
+    kRange,      // time - length_months - length_us, inclusive
+    kUnbounded,  // the first row
+    kRows,       // `rows` rows back
   };
 
   std::string
@@ -59,11 +61,21 @@ struct Window {
   bool distinct = false;
   std::vector<Expr> partitions;  // over the input columns
   Frame frame = Frame::kUnbounded;
-  int64_t length_us = 0;         // kRange; > 0
-  int64_t offset = 1;            // lag: how many rows back
-  std::optional<Expr> fallback;  // lag: the value when there is no such row; constant
-  table::Type type;              // of the result
+  int64_t length_us = 0;      // kRange; > 0 unless there are months
+  int32_t length_months = 0;  // kRange; ≥ 0
+  int64_t rows = 0;           // kRows; ≥ 0
+  // Where it ends: with this row, or that much before it. One of them is 0.
+  int64_t gap_us = 0;
+  int64_t gap_rows = 0;
+  int64_t offset = 1;             // lag: how many rows back
+  std::optional<Expr> fallback;   // lag: the value when there is no such row; constant
+  std::optional<Expr> parameter;  // quantile_disc: which; string_agg: what stands between; constant
+  table::Type type;               // of the result
   Position position = -1;
+
+  bool ends_here() const { return gap_us == 0 && gap_rows == 0; }
+  // How far back its rows lie at most; none where time does not bound it.
+  std::optional<int64_t> reach_us() const;
 };
 
 // Equal but for positions.
@@ -73,7 +85,7 @@ bool SameWindow(const Window& a, const Window& b);
 // The expression as SQL that means exactly this tree: every cast written out. kColumn i reads as
 // input[i]; a kWindow as w0, w1, ….
 std::string ToSql(const Expr& expr, const table::Schema& input);
-// The window with its OVER clause; `time`: index of the time column.
+// The window with its OVER clause; `time`: index of the time column, -1 if it is not known.
 std::string ToSql(const Window& window, const table::Schema& input, int time);
 
 // One level: columns in, the same columns and the outputs out. Column i < input.size() is an input;

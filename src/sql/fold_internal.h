@@ -12,7 +12,9 @@
 
 #include "base/bytes.h"
 #include "sql/distinct_internal.h"
+#include "sql/exact_sum_internal.h"
 #include "sql/functions.h"
+#include "sql/rank_list_internal.h"
 #include "sql/ring_internal.h"
 
 namespace fuqi::sql::internal {
@@ -76,30 +78,58 @@ enum class Fold : uint8_t {
   kSumDouble,
   kAvg,
   kAvgDouble,
+  kAnd,
+  kOr,
   kMin,
   kMax,
+  kArgMin,
+  kArgMax,
   kDistinct,
+  kJoin,  // of distinct texts, in their order
+  kVarSamp,
+  kVarPop,
+  kStddevSamp,
+  kStddevPop,
+  kCorr,
+  kQuantile,
   kFirst,
   kLast,
   kLag
 };
 
+// What has to be known of the rows for it.
+enum class Needs : uint8_t {
+  kNothing,    // but their number and place
+  kSum,        // an exact sum
+  kSums,       // several, of values and products
+  kExtreme,    // the rows that are or may become the extreme
+  kDifferent,  // the different values
+  kOrder,      // all values in their order
+};
+Needs NeedsOf(Fold function);
+
+// Sums of the values and products that variance (x, xx) and correlation (x, y, xx, yy, xy) take; of
+// a DOUBLE sum the one.
+using Sums = std::vector<ExactSum>;
+
+// The extreme of rows: its value, and what it was chosen by where that is another one.
+struct Best {
+  Held value;
+  Held by;
+};
+
 // What values added in the frame's order make: for frames that only grow, and for scans.
 struct Summary {
   uint64_t count = 0;
-  Sum sum;
-  double real = 0;
-  Held held;  // kMin, kMax, kFirst
+  std::variant<std::monostate, Sum, Sums, std::unique_ptr<Best>, RankList> state;
 
   Summary() = default;
   Summary(const Summary& other) { *this = other; }
-  Summary& operator=(const Summary& other) {
-    count = other.count;
-    sum = other.sum;
-    real = other.real;
-    held.Set(other.held.value());
-    return *this;
-  }
+  Summary& operator=(const Summary& other);
+  Summary(Summary&&) = default;
+  Summary& operator=(Summary&&) = default;
+  ~Summary() = default;
+  uint64_t bytes() const;
 };
 
 // The entries that are or may become the extreme of a frame, by index, best first.
@@ -114,20 +144,21 @@ struct Candidates {
       head = 0;
     }
   }
+  void PushFront(uint64_t index) {
+    if (head > 0) {
+      indexes[--head] = index;
+    } else {
+      indexes.insert(indexes.begin(), index);
+    }
+  }
 };
 
 // Running state of a window whose frame moves.
 struct Moving {
   uint64_t count = 0;
-  std::variant<Sum, Candidates, DistinctTable> state;
+  std::variant<std::monostate, Sum, Sums, Candidates, DistinctTable, RankList> state;
 
-  uint64_t bytes() const {
-    if (const auto* candidates = std::get_if<Candidates>(&state)) {
-      return candidates->indexes.capacity() * sizeof(uint64_t);
-    }
-    const auto* table = std::get_if<DistinctTable>(&state);
-    return table != nullptr ? table->bytes() : 0;
-  }
+  uint64_t bytes() const;
 };
 
 // Running state of a window whose frame only grows. `base` has what is older than any event that
@@ -135,9 +166,9 @@ struct Moving {
 struct Growing {
   Summary base;
   Summary now;
-  DistinctTable first{DistinctTable::Texts::kOwned};  // kDistinct: the first place of each value
+  DistinctTable first{DistinctTable::Texts::kOwned};  // kDifferent: the first place of each value
 
-  uint64_t bytes() const { return base.held.bytes() + now.held.bytes() + first.bytes(); }
+  uint64_t bytes() const { return base.bytes() + now.bytes() + first.bytes(); }
 };
 
 // A window as compiled: what it folds, and where its parts stand in entries and entities.
@@ -146,37 +177,44 @@ struct WindowPlan {
   std::string name;
   int bit = -1;      // of the entries that count; -1: all do
   int slot = -1;     // of the argument
+  int by = -1;       // slot of the second argument
   int program = -1;  // kLast: of the argument
-  int frame = -1;    // of the store's frames; -1: from the first row on
+  int frame = -1;    // of the store's frames; -1: kLag
   int state = -1;    // of the entity's `moving` or `growing`
+  bool grows = false;
   uint64_t offset = 0;
   table::Row fallback;
+  table::Row parameter;  // kQuantile, kJoin
+  Type parameter_type;
   Type arg;
+  Type by_type;
   size_t output = 0;
 
   bool keeps_state() const {
-    switch (function) {
-      case Fold::kLast:
-      case Fold::kLag:
-        return false;
-      case Fold::kFirst:
-      case Fold::kSumDouble:
-      case Fold::kAvgDouble:
-        return frame < 0;
-      case Fold::kCount:
-        return frame < 0 || bit >= 0;
-      default:
-        return true;
-    }
+    return function != Fold::kLag && (grows || NeedsOf(function) != Needs::kNothing ||
+                                      (function == Fold::kCount && bit >= 0));
   }
   bool counts(const uint8_t* entry) const { return bit < 0 || BitOf(entry, bit); }
+  Datum Value(const EntryLayout& layout, const uint8_t* entry) const {
+    return ValueOf(entry, layout.slots[slot]);
+  }
+  // What an extreme is chosen by.
+  Datum By(const EntryLayout& layout, const uint8_t* entry) const {
+    return ValueOf(entry, layout.slots[by >= 0 ? by : slot]);
+  }
 };
 
 // True if `a` takes the place of `b` as the extreme.
 bool Beats(Fold function, const Datum& a, const Datum& b);
+// True if an entry with `later` makes one before it with `earlier` needless: it will never be the
+// extreme while both are in the frame.
+bool Supersedes(const WindowPlan& window, const Datum& later, const Datum& earlier);
 
 // The state of a window over no row.
 Moving NewMoving(const WindowPlan& window);
+// Takes an entry that counts into sums or order, or out of it.
+void AddTo(Sums& sums, const WindowPlan& window, const EntryLayout& layout, const uint8_t* entry,
+           ExactSum::Sign sign);
 // Adds an entry that counts.
 void AddTo(Summary& summary, const WindowPlan& window, const EntryLayout& layout,
            const uint8_t* entry);
@@ -184,6 +222,12 @@ void AddTo(Summary& summary, const WindowPlan& window, const EntryLayout& layout
 // The window's value. kOutOfRange.
 Result<Datum> Finish(const WindowPlan& window, const Summary& summary);
 Result<Datum> FinishExact(const WindowPlan& window, uint64_t count, const Sum& sum);
+Result<Datum> FinishSums(const WindowPlan& window, uint64_t count, const Sums& sums);
+Datum FinishOrder(const WindowPlan& window, const RankList& values);
+// The texts, joined in their order into `text`. kResourceExhausted beyond kJoinedMax bytes.
+inline constexpr size_t kJoinedMax = 65'536;
+Result<Datum> FinishJoin(const WindowPlan& window, std::vector<std::string_view> texts,
+                         std::string& text);
 
 // ---- Stored form.
 
@@ -192,8 +236,9 @@ Error Malformed();
 void SaveValue(const Datum& value, ByteWriter& out);
 // False if it is none of the type; a text is borrowed.
 bool RestoreValue(Type type, ByteReader& in, Datum& value);
-// What came before `open`; the entries have the rest.
-void SaveGrowing(const Growing& growing, const WindowPlan& window, int64_t open, ByteWriter& out);
+// What came before `begin`; the entries have the rest.
+void SaveGrowing(const Growing& growing, const WindowPlan& window, const EventPlace& begin,
+                 ByteWriter& out);
 Result<void> RestoreGrowing(Growing& growing, const WindowPlan& window, ByteReader& in);
 
 }  // namespace fuqi::sql::internal

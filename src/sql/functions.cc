@@ -303,7 +303,8 @@ Result<void> BindByKind(const Expr& expr, Operation& operation) {
 std::span<const Function> Functions() {
   static const std::vector<Function> kAll = [] {
     std::vector<Function> all;
-    for (auto part : {ArithmeticFunctions(), TextFunctions(), TimeFunctions()}) {
+    for (auto part : {ArithmeticFunctions(), TextFunctions(), SimilarityFunctions(),
+                      TimeFunctions(), ZoneFunctions()}) {
       all.insert(all.end(), part.begin(), part.end());
     }
     std::sort(all.begin(), all.end(),

@@ -53,6 +53,8 @@ class Matcher {
   virtual bool Matches(std::string_view text) const = 0;
 };
 
+struct ZoneChange;  // zones.cc
+
 struct Operation {
   using Kernel = bool (*)(const Operation&, std::span<const Datum* const> args, Machine&,
                           Datum& out);
@@ -70,6 +72,7 @@ struct Operation {
   // The kernel's own constant: a power of ten, a time unit, a flag.
   int128 parameter = 0;
   std::shared_ptr<const Matcher> matcher;
+  std::shared_ptr<const ZoneChange> zones;
 };
 
 // Fills in kernel and constants for a kCall of this name and these argument types (already in

@@ -12,8 +12,10 @@ namespace fuqi::sql::internal {
 using Args = std::span<const Datum* const>;
 
 std::span<const Function> ArithmeticFunctions();
+std::span<const Function> SimilarityFunctions();
 std::span<const Function> TextFunctions();
 std::span<const Function> TimeFunctions();
+std::span<const Function> ZoneFunctions();
 
 // kUnsupported: no kernel for these argument types.
 Error NoSuchOverload(const Operation& operation);

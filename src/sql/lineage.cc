@@ -60,10 +60,13 @@ class Tracer {
   }
 
   void WalkWindow(const Window& window, Influence how) {
+    const bool by = window.function == "arg_max" || window.function == "arg_min";
     const bool picks =
-        window.function == "lag" || window.function == "first" || window.function == "last";
-    for (const Expr& arg : window.args) {
-      Walk(arg, Through(how, picks ? Influence::kTransformation : Influence::kAggregation));
+        by || window.function == "lag" || window.function == "first" || window.function == "last";
+    for (size_t i = 0; i < window.args.size(); ++i) {
+      Walk(window.args[i], Through(how, by && i == 1 ? Influence::kSort
+                                                     : (picks ? Influence::kTransformation
+                                                              : Influence::kAggregation)));
     }
     if (window.filter) {
       Walk(*window.filter, Through(how, Influence::kFilter));

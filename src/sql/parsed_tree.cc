@@ -212,12 +212,16 @@ class Walker {
     if (IsTrue(node, "ignore_nulls")) {
       return Fail(node, Err(ErrorCode::kUnsupported, "{} is not supported", "IGNORE NULLS"));
     }
-    if (IsTrue(node, "distinct") && name != "count") {
-      return Fail(node, Err(ErrorCode::kUnsupported, "DISTINCT is supported for count alone"));
+    if (IsTrue(node, "distinct") && name != "count" && name != "string_agg") {
+      return Fail(node, Err(ErrorCode::kUnsupported,
+                            "DISTINCT is supported for count and string_agg alone"));
     }
-    if (!ItemsOf(node, "arg_orders").empty()) {
+    if (!ItemsOf(node, "arg_orders").empty() && name != "string_agg") {
       return Fail(node,
                   Err(ErrorCode::kUnsupported, "{} takes no ORDER BY among its arguments", name));
+    }
+    for (const Json& order : ItemsOf(node, "arg_orders")) {
+      FUQI_RETURN_IF_ERROR(WalkOne(order, "expression", false));
     }
     FUQI_RETURN_IF_ERROR(WalkAll(node, "children", false));
     for (const char* key : {"filter_expr", "offset_expr", "default_expr"}) {
@@ -297,10 +301,12 @@ Result<ParsedWindow> ParseWindow(table::Binder& binder, const Fragment& fragment
   FUQI_ASSIGN_OR_RETURN(const Json node, ParseStatement(binder, statement));
   const std::string start = TextOf(node, "start");
   const std::string end = TextOf(node, "end");
+  const std::string_view preceding = text.by_rows ? "EXPR_PRECEDING_ROWS" : "EXPR_PRECEDING_RANGE";
   const bool as_read =
       TextOf(node, "class") == "WINDOW" && ItemsOf(node, "orders").size() == 1 &&
-      (text.length.empty() ? start == "UNBOUNDED_PRECEDING" : start == "EXPR_PRECEDING_RANGE") &&
-      (end == "CURRENT_ROW_RANGE" || end == "CURRENT_ROW_ROWS");
+      (text.length.empty() ? start == "UNBOUNDED_PRECEDING" : start == preceding) &&
+      (text.gap.empty() ? end == "CURRENT_ROW_RANGE" || end == "CURRENT_ROW_ROWS"
+                        : end == preceding);
   if (!as_read) {
     return fragment.At(-1, internal::UnknownShape("a window of another shape"));
   }
@@ -309,8 +315,10 @@ Result<ParsedWindow> ParseWindow(table::Binder& binder, const Fragment& fragment
   for (const Json& partition : ItemsOf(node, "partitions")) {
     FUQI_RETURN_IF_ERROR(walker.Walk(partition, false));
   }
-  if (const Json* length = Member(node, "start_expr"); length != nullptr) {
-    FUQI_RETURN_IF_ERROR(walker.Walk(*length, false));
+  for (const char* bound : {"start_expr", "end_expr"}) {
+    if (const Json* length = Member(node, bound); length != nullptr) {
+      FUQI_RETURN_IF_ERROR(walker.Walk(*length, false));
+    }
   }
   return window;
 }

@@ -2,6 +2,7 @@
 #include <cmath>
 #include <optional>
 
+#include "base/decimal.h"
 #include "sql/constructs.h"
 #include "sql/divisor_internal.h"
 #include "sql/functions.h"
@@ -18,6 +19,7 @@ using Kind = Expr::Kind;
 
 constexpr int kMaxDepth = 600;
 constexpr int64_t kMaxLag = 1'000'000;
+constexpr int64_t kMaxRows = 1'000'000;
 
 constexpr std::pair<std::string_view, std::string_view> kComparisons[] = {
     {"COMPARE_EQUAL", "="},
@@ -223,6 +225,9 @@ class Reader {
     if (cls == "BOUND_FUNCTION") {
       expr.kind = Kind::kCall;
       expr.name = CanonicalName(TextOf(node, "name"));
+      if (expr.name == "timezone") {
+        return ReadZoneChange(node, offset);
+      }
       FUQI_ASSIGN_OR_RETURN(expr.type, TypeOf(node, offset));
       FUQI_RETURN_IF_ERROR(ReadChildren(ItemsOf(node, "children"), offset, expr));
       return expr;
@@ -263,6 +268,26 @@ class Reader {
       return ReadCase(node, offset);
     }
     return Unknown(offset, cls);
+  }
+
+  // timezone(to, timezone(from, time)), between which DuckDB has a type of its own, becomes one
+  // call of three arguments.
+  Result<Expr> ReadZoneChange(const Json& node, Position offset) {
+    const Json::array_t& outer = ItemsOf(node, "children");
+    const Json::array_t* inner = outer.size() == 2 ? &ItemsOf(outer[1], "children") : nullptr;
+    if (inner == nullptr || TextOf(outer[1], "name") != "timezone" || inner->size() != 2) {
+      return Fail(offset, Err(ErrorCode::kUnsupported,
+                              "a time is taken from one zone to another: write ts AT TIME ZONE "
+                              "'UTC' AT TIME ZONE 'Asia/Shanghai'"));
+    }
+    Expr expr;
+    expr.kind = Kind::kCall;
+    expr.name = "timezone";
+    FUQI_ASSIGN_OR_RETURN(expr.type, TypeOf(node, offset));
+    for (const Json* child : {&outer[0], &(*inner)[0], &(*inner)[1]}) {
+      FUQI_RETURN_IF_ERROR(ReadChild(*child, offset, expr));
+    }
+    return expr;
   }
 
   Result<void> ReadChild(const Json& node, Position offset, Expr& parent) {
@@ -449,6 +474,7 @@ class Reader {
       FUQI_ASSIGN_OR_RETURN(window.filter, ReadRoot(*filter, offset));
     }
     FUQI_RETURN_IF_ERROR(ReadFrame(node, window));
+    FUQI_RETURN_IF_ERROR(ReadParameter(node, window));
     if (window.function == "lag") {
       FUQI_RETURN_IF_ERROR(ReadLag(node, window));
     }
@@ -464,40 +490,133 @@ class Reader {
         TextOf(orders[0], "type") != "ASCENDING" || TextOf(node, "exclude_clause") != "NO_OTHER") {
       return Unknown(window.position, "an ORDER BY of another shape");
     }
-    const std::string end = TextOf(node, "end");
-    if (end != "CURRENT_ROW_RANGE" && end != "CURRENT_ROW_ROWS") {
-      return Unknown(window.position, end);
-    }
     const std::string start = TextOf(node, "start");
-    // lag goes back within the partition, whatever the frame.
-    if (start == "UNBOUNDED_PRECEDING" || window.function == "lag") {
-      return {};
-    }
-    const Json* bound = Member(node, "start_expr");
-    if (start != "EXPR_PRECEDING_RANGE" || bound == nullptr || TextOf(*bound, "name") != "-" ||
-        ItemsOf(*bound, "children").size() != 2) {
+    const std::string end = TextOf(node, "end");
+    int32_t gap_months = 0;
+    if (start == "EXPR_PRECEDING_ROWS") {
+      window.frame = Window::Frame::kRows;
+      FUQI_ASSIGN_OR_RETURN(window.rows, ReadRows(node, "start_expr", window.position));
+    } else if (start == "EXPR_PRECEDING_RANGE") {
+      window.frame = Window::Frame::kRange;
+      FUQI_RETURN_IF_ERROR(
+          ReadLength(node, "start_expr", window.position, window.length_us, window.length_months));
+    } else if (start != "UNBOUNDED_PRECEDING") {
       return Unknown(window.position, start);
     }
-    FUQI_ASSIGN_OR_RETURN(const Expr length,
-                          ReadRoot(ItemsOf(*bound, "children")[1], window.position));
+    if (end == "EXPR_PRECEDING_ROWS") {
+      FUQI_ASSIGN_OR_RETURN(window.gap_rows, ReadRows(node, "end_expr", window.position));
+    } else if (end == "EXPR_PRECEDING_RANGE") {
+      FUQI_RETURN_IF_ERROR(
+          ReadLength(node, "end_expr", window.position, window.gap_us, gap_months));
+    } else if (end != "CURRENT_ROW_RANGE" && end != "CURRENT_ROW_ROWS") {
+      return Unknown(window.position, end);
+    }
+    return CheckFrame(window, gap_months);
+  }
+
+  // DuckDB counts less than no row where a frame ends before it begins.
+  Result<void> CheckFrame(const Window& window, int32_t gap_months) const {
+    constexpr int64_t kShortestMonthUs = 28 * int64_t{86'400'000'000};
+    if (gap_months != 0) {
+      return Fail(window.position,
+                  Err(ErrorCode::kUnsupported,
+                      "a frame ends a fixed time before its row; months have none: write days"));
+    }
+    int64_t shortest = 0;
+    if (__builtin_add_overflow(window.length_months * kShortestMonthUs, window.length_us,
+                               &shortest)) {
+      return Fail(window.position, Err(ErrorCode::kOutOfRange, "the frame is too long"));
+    }
+    const bool by_time = window.frame == Window::Frame::kRange && shortest < window.gap_us;
+    const bool by_rows = window.frame == Window::Frame::kRows && window.rows < window.gap_rows;
+    if (by_time || by_rows) {
+      return Fail(window.position, Err(ErrorCode::kOutOfRange, "the frame ends before it begins"));
+    }
+    return {};
+  }
+
+  Result<int64_t> ReadRows(const Json& node, const char* key, Position position) {
+    const Json* bound = Member(node, key);
+    if (bound == nullptr) {
+      return Unknown(position, key);
+    }
+    FUQI_ASSIGN_OR_RETURN(const Expr rows, ReadRoot(*bound, position));
+    const Datum value = rows.kind == Kind::kConstant ? rows.constant[0] : Datum::Null();
+    if (value.kind != Datum::Kind::kInt || value.i < 0 || value.i > kMaxRows) {
+      return Fail(rows.position,
+                  Err(ErrorCode::kUnsupported,
+                      "a frame takes a constant number of rows from 0 to {}", kMaxRows));
+    }
+    return static_cast<int64_t>(value.i);
+  }
+
+  // The interval that the bound takes from the time column.
+  Result<void> ReadLength(const Json& node, const char* key, Position position, int64_t& us,
+                          int32_t& months) {
+    const Json* bound = Member(node, key);
+    if (bound == nullptr || TextOf(*bound, "name") != "-" ||
+        ItemsOf(*bound, "children").size() != 2) {
+      return Unknown(position, key);
+    }
+    FUQI_ASSIGN_OR_RETURN(const Expr length, ReadRoot(ItemsOf(*bound, "children")[1], position));
     if (length.kind != Kind::kConstant || length.constant[0].kind != Datum::Kind::kInterval) {
       return Fail(length.position,
                   Err(ErrorCode::kUnsupported, "the length of a frame is a constant INTERVAL"));
     }
     const table::Interval interval = length.constant[0].interval;
     constexpr int64_t kDayUs = 86'400'000'000;
-    int64_t us = 0;
-    if (interval.months != 0) {
-      return Fail(length.position, Err(ErrorCode::kUnsupported,
-                                       "a frame has a fixed length; months have none: write days"));
-    }
+    constexpr int32_t kMonthsMax = 12'000;
     if (__builtin_mul_overflow(int64_t{interval.days}, kDayUs, &us) ||
-        __builtin_add_overflow(us, interval.micros, &us) || us <= 0) {
-      return Fail(length.position,
-                  Err(ErrorCode::kOutOfRange, "the length of a frame is above zero"));
+        __builtin_add_overflow(us, interval.micros, &us) || us < 0 || interval.months < 0 ||
+        interval.months > kMonthsMax || (us == 0 && interval.months == 0)) {
+      return Fail(
+          length.position,
+          Err(ErrorCode::kOutOfRange,
+              "the length of a frame is above zero, and its months are at most {}", kMonthsMax));
     }
-    window.frame = Window::Frame::kRange;
-    window.length_us = us;
+    months = interval.months;
+    return {};
+  }
+
+  // What DuckDB keeps apart from the arguments.
+  Result<void> ReadParameter(const Json& node, Window& window) {
+    const Json* data = Member(node, "function_data");
+    if (window.function == "quantile_disc") {
+      const Json::array_t* quantiles = data == nullptr ? nullptr : &ItemsOf(*data, "quantiles");
+      if (quantiles == nullptr || quantiles->size() != 1) {
+        return Unknown(window.position, "a quantile of another shape");
+      }
+      FUQI_ASSIGN_OR_RETURN(window.parameter, ReadConstant(Json{{"value", (*quantiles)[0]}}));
+      const Datum& value = window.parameter->constant[0];
+      const bool real = value.kind == Datum::Kind::kDouble;
+      const bool within = real ? value.d >= 0 && value.d <= 1
+                               : value.kind == Datum::Kind::kInt && value.i >= 0 &&
+                                     value.i <= kPowersOfTen[window.parameter->type.scale];
+      // Below 0 it counts from above, which DuckDB keeps as a flag.
+      const bool fits = within && !IsTrue(*data, "desc");
+      if (!fits) {
+        return Fail(window.position,
+                    Err(ErrorCode::kUnsupported, "a quantile is a number from 0 to 1"));
+      }
+    }
+    if (window.function == "string_agg") {
+      const Json::array_t& orders = ItemsOf(node, "arg_orders");
+      const Json* order = orders.size() == 1 ? Member(orders[0], "expression") : nullptr;
+      bool same = window.distinct && order != nullptr && data != nullptr &&
+                  TextOf(orders[0], "type") == "ASCENDING";
+      if (same) {
+        FUQI_ASSIGN_OR_RETURN(const Expr by, ReadRoot(*order, window.position));
+        same = SameExpr(by, window.args[0]);
+      }
+      if (!same) {
+        return Fail(window.position,
+                    Err(ErrorCode::kUnsupported,
+                        "string_agg is written string_agg(DISTINCT x, ',' ORDER BY x)"));
+      }
+      window.parameter.emplace();
+      window.parameter->type = {TypeId::kVarchar};
+      window.parameter->constant.Append(Datum::Text(TextOf(*data, "separator")));
+    }
     return {};
   }
 

@@ -325,7 +325,13 @@ Result<Datum> Program::Run(std::span<const Datum> columns, std::span<const Datum
       }
     }
   }
-  return *read(impl_->result);
+  const Datum& result = *read(impl_->result);
+  // Only a correlation over a window brings one here.
+  if (result.kind == Datum::Kind::kDouble && impl_->result.source != Source::kColumn &&
+      !(result.d - result.d == 0)) {
+    return Err(ErrorCode::kOutOfRange, "the result is not a finite number");
+  }
+  return result;
 }
 
 }  // namespace fuqi::sql

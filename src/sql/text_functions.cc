@@ -31,6 +31,21 @@ bool ExactTexts(const Operation& operation, size_t count) {
          std::all_of(operation.args.begin(), operation.args.end(), IsText);
 }
 
+// Letter case by Unicode's simple mappings.
+template <auto kMap>
+void MapCase(std::string_view text, Machine& machine, Datum& out) {
+  // A mapped code point may be longer than it was, but is never longer than four bytes.
+  char* mapped = machine.Allocate(text.size() * 4);
+  size_t size = 0;
+  size_t bytes = 0;
+  for (size_t at = 0; at < text.size(); at += bytes) {
+    const int32_t code = kMap(CodePointAt(text, at, bytes));
+    size += static_cast<size_t>(
+        utf8proc_encode_char(code, reinterpret_cast<utf8proc_uint8_t*>(mapped + size)));
+  }
+  out = Datum::Text({mapped, size});
+}
+
 // ---- LIKE.
 
 // Iterative, with one point to go back to: linear in text times pattern at worst.
@@ -146,6 +161,22 @@ bool RunLikeEscape(const Operation& operation, Args args, Machine&, Datum& out) 
               out);
 }
 
+// ILIKE: LIKE between the lower forms.
+template <bool kPositive>
+bool RunILike(const Operation&, Args args, Machine& machine, Datum& out) {
+  Datum text;
+  Datum pattern;
+  MapCase<utf8proc_tolower>(args[0]->text(), machine, text);
+  MapCase<utf8proc_tolower>(args[1]->text(), machine, pattern);
+  return Give(Datum::Bool(Like(text.text(), pattern.text(), -1) == kPositive), out);
+}
+
+template <bool kPositive>
+Result<void> BindILike(Children, Operation& operation) {
+  operation.kernel = RunILike<kPositive>;
+  return ExactTexts(operation, 2) ? Result<void>() : Result<void>(NoSuchOverload(operation));
+}
+
 template <bool kPositive>
 Result<void> BindLikeEscape(Children children, Operation& operation) {
   if (!ExactTexts(operation, 3)) {
@@ -217,6 +248,10 @@ Result<void> BindRegex(Children children, Operation& operation) {
           break;
         case 's':
           options.set_dot_nl(true);
+          break;
+        case ' ':
+        case '\t':
+        case '\n':
           break;
         default:
           return Err(ErrorCode::kInvalidArgument,
@@ -374,21 +409,12 @@ bool RunInstr(const Operation&, Args args, Machine&, Datum& out) {
               out);
 }
 
-// ---- Letter case and marks, by Unicode's simple mappings.
+// ---- Letter case and marks.
 
 template <auto kMap>
 bool RunCase(const Operation&, Args args, Machine& machine, Datum& out) {
-  const std::string_view text = args[0]->text();
-  // A mapped code point may be longer than it was, but is never longer than four bytes.
-  char* mapped = machine.Allocate(text.size() * 4);
-  size_t size = 0;
-  size_t bytes = 0;
-  for (size_t at = 0; at < text.size(); at += bytes) {
-    const int32_t code = kMap(CodePointAt(text, at, bytes));
-    size += static_cast<size_t>(
-        utf8proc_encode_char(code, reinterpret_cast<utf8proc_uint8_t*>(mapped + size)));
-  }
-  return Give(Datum::Text({mapped, size}), out);
+  MapCase<kMap>(args[0]->text(), machine, out);
+  return true;
 }
 
 bool RunStripAccents(const Operation& operation, Args args, Machine& machine, Datum& out) {
@@ -464,6 +490,7 @@ Result<void> BindLeftRight(Children, Operation& operation) {
 std::span<const Function> TextFunctions() {
   static constexpr Function kFunctions[] = {
       {"!~~", BindLike<false>},
+      {"!~~*", BindILike<false>},
       {"concat", BindConcat},
       {"contains", BindTexts<RunContains, 2>},
       {"instr", BindTexts<RunInstr, 2>},
@@ -488,6 +515,7 @@ std::span<const Function> TextFunctions() {
       {"upper", BindTexts<RunCase<utf8proc_toupper>, 1>},
       {"||", BindConcat},
       {"~~", BindLike<true>},
+      {"~~*", BindILike<true>},
   };
   return kFunctions;
 }

@@ -18,7 +18,7 @@ using internal::WindowPlan;
 
 namespace {
 
-constexpr uint8_t kFormat = 1;
+constexpr uint8_t kFormat = 2;
 
 }  // namespace
 
@@ -49,56 +49,96 @@ WindowState::~WindowState() = default;
 
 namespace {
 
+struct Known {
+  std::string_view name;
+  Fold function;
+};
+constexpr Known kOfAny[] = {{"min", Fold::kMin},        {"max", Fold::kMax},
+                            {"arg_min", Fold::kArgMin}, {"arg_max", Fold::kArgMax},
+                            {"first", Fold::kFirst},    {"last", Fold::kLast},
+                            {"lag", Fold::kLag}};
+constexpr Known kOfNumbers[] = {
+    {"var_samp", Fold::kVarSamp},
+    {"var_pop", Fold::kVarPop},
+    {"stddev_samp", Fold::kStddevSamp},
+    {"stddev_pop", Fold::kStddevPop},
+    {"corr", Fold::kCorr},
+};
+
+template <size_t n>
+std::optional<Fold> FindIn(const Known (&known)[n], std::string_view name) {
+  for (const Known& entry : known) {
+    if (entry.name == name) {
+      return entry.function;
+    }
+  }
+  return std::nullopt;
+}
+
+bool IsExactNumber(Type type) { return type.is_exact_number(); }
+
 std::optional<Fold> FunctionOf(const Window& window) {
   const std::string& name = window.function;
-  const bool real = !window.args.empty() && window.args[0].type.id == TypeId::kDouble;
-  const bool exact = !window.args.empty() && (window.args[0].type.is_exact_number() ||
-                                              window.args[0].type.id == TypeId::kBoolean);
+  const Type arg = window.args.empty() ? Type() : window.args[0].type;
+  const bool real = arg.id == TypeId::kDouble;
+  const bool exact = IsExactNumber(arg);
+  const bool boolean = arg.id == TypeId::kBoolean;
+  const bool time = arg.id == TypeId::kDate || arg.id == TypeId::kTimestamp;
   if (window.distinct) {
-    return name == "count"                  ? std::optional(Fold::kDistinct)
+    return name == "count" ? std::optional(Fold::kDistinct)
+           : name == "string_agg" && arg.id == TypeId::kVarchar && window.parameter
+               ? std::optional(Fold::kJoin)
            : name == "min" || name == "max" ? std::optional(name == "min" ? Fold::kMin : Fold::kMax)
                                             : std::nullopt;
   }
   if (name == "count" || name == "count_star") {
     return Fold::kCount;
   }
-  if (name == "sum" && (exact || real)) {
-    return exact ? Fold::kSum : Fold::kSumDouble;
+  if (name == "sum" && (exact || real || boolean)) {
+    return real ? Fold::kSumDouble : Fold::kSum;
   }
-  if (name == "avg" && (real || (exact && window.args[0].type.id != TypeId::kBoolean))) {
-    return exact ? Fold::kAvg : Fold::kAvgDouble;
+  if (name == "avg" && (real || exact)) {
+    return real ? Fold::kAvgDouble : Fold::kAvg;
   }
-  const std::pair<std::string_view, Fold> others[] = {
-      {"min", Fold::kMin},   {"max", Fold::kMax},           {"first", Fold::kFirst},
-      {"last", Fold::kLast}, {"first_value", Fold::kFirst}, {"last_value", Fold::kLast},
-      {"lag", Fold::kLag},
-  };
-  for (const auto& [known, function] : others) {
-    if (name == known) {
-      return function;
-    }
+  if ((name == "bool_and" || name == "bool_or") && boolean) {
+    return name == "bool_and" ? Fold::kAnd : Fold::kOr;
   }
-  return std::nullopt;
+  if (name == "quantile_disc" && (exact || real || time) && window.parameter) {
+    return Fold::kQuantile;
+  }
+  if (const auto of_numbers = FindIn(kOfNumbers, name)) {
+    return real ? of_numbers : std::nullopt;
+  }
+  return FindIn(kOfAny, name);
+}
+
+size_t ArgsOf(Fold function, std::string_view name) {
+  switch (function) {
+    case Fold::kArgMin:
+    case Fold::kArgMax:
+    case Fold::kCorr:
+      return 2;
+    default:
+      return name == "count_star" ? 0 : 1;
+  }
+}
+
+// What variance and correlation are taken of: an exact number itself where the binder made a DOUBLE
+// of it, so that nothing is rounded before the result is.
+const Expr& Unrounded(const Expr& arg) {
+  const bool made = arg.kind == Expr::Kind::kCast && !arg.try_cast &&
+                    arg.type.id == TypeId::kDouble && IsExactNumber(arg.children[0].type);
+  return made ? arg.children[0] : arg;
 }
 
 // A text that two levels share only if they are the same.
 std::string Describe(const Level& level, int64_t lateness_us) {
   std::string text = std::to_string(lateness_us);
-  const auto add = [&](const Expr& expr) {
-    text += "\n" + expr.type.ToString() + " " + ToSql(expr, level.input);
-  };
   for (const Window& window : level.windows) {
-    text += "\n" + window.function + " " + window.type.ToString() +
-            (window.distinct ? " distinct " : " ") +
-            (window.frame == Window::Frame::kRange ? std::to_string(window.length_us) : "all") +
-            " " + std::to_string(window.offset);
-    std::for_each(window.args.begin(), window.args.end(), add);
-    text += "\nby";
-    std::for_each(window.partitions.begin(), window.partitions.end(), add);
-    for (const auto* part : {&window.filter, &window.fallback}) {
-      text += "\n";
-      if (*part) {
-        add(**part);
+    text += "\n" + window.type.ToString() + " " + ToSql(window, level.input, level.time);
+    for (const auto* exprs : {&window.args, &window.partitions}) {
+      for (const Expr& expr : *exprs) {
+        text += " " + expr.type.ToString();
       }
     }
   }
@@ -119,69 +159,83 @@ Result<int> WindowState::Impl::AddProgram(const Expr& expr, Position* error_at) 
   return static_cast<int>(known - exprs.begin());
 }
 
+namespace {
+
+Result<void> CheckWindow(const Window& window, std::optional<Fold> function) {
+  const bool takes_filter =
+      function != Fold::kFirst && function != Fold::kLast && function != Fold::kLag;
+  if (!function || window.args.size() != ArgsOf(*function, window.function) ||
+      (window.filter && !takes_filter)) {
+    return Err(ErrorCode::kUnsupported,
+               "the window function '{}' in this form cannot run as a stream", window.function);
+  }
+  const bool empty =
+      window.frame == Window::Frame::kRange && window.length_us <= 0 && window.length_months == 0;
+  if (empty || window.length_us < 0 || window.length_months < 0 || window.rows < 0 ||
+      window.gap_us < 0 || window.gap_rows < 0) {
+    return Err(ErrorCode::kInvalidArgument, "the frame of a window must be longer than nothing");
+  }
+  const bool constant = !window.fallback || window.fallback->kind == Expr::Kind::kConstant;
+  if (*function == Fold::kLag && (window.offset < 0 || window.offset > INT32_MAX || !constant)) {
+    return Err(ErrorCode::kUnsupported,
+               "lag takes constants: a number of rows back from 0 to {}, and what stands for a row "
+               "that is not there",
+               INT32_MAX);
+  }
+  return {};
+}
+
+}  // namespace
+
 Result<void> WindowState::Impl::AddWindow(const Window& window, size_t output, Position* error_at) {
-  const auto refuse = [&](Error error) {
+  const auto function = FunctionOf(window);
+  if (auto checked = CheckWindow(window, function); !checked) {
     if (error_at != nullptr) {
       *error_at = window.position;
     }
-    return error;
-  };
-  const auto function = FunctionOf(window);
-  const bool takes_filter =
-      function != Fold::kFirst && function != Fold::kLast && function != Fold::kLag;
-  const size_t args = window.function == "count_star" ? 0 : 1;
-  if (!function || window.args.size() != args || (window.filter && !takes_filter)) {
-    return refuse(Err(ErrorCode::kUnsupported,
-                      "the window function '{}' in this form cannot run as a stream",
-                      window.function));
-  }
-  if (window.frame == Window::Frame::kRange && window.length_us <= 0) {
-    return refuse(
-        Err(ErrorCode::kInvalidArgument, "the frame of a window must be longer than nothing"));
+    return checked;
   }
   WindowPlan plan;
   plan.function = *function;
   plan.name = window.function;
   plan.output = output;
-  if (*function == Fold::kLag) {
-    const bool constant = !window.fallback || window.fallback->kind == Expr::Kind::kConstant;
-    if (window.offset < 0 || window.offset > INT32_MAX || !constant) {
-      return refuse(Err(ErrorCode::kUnsupported,
-                        "lag takes constants: a number of rows back from 0 to {}, and what "
-                        "stands for a row that is not there",
-                        INT32_MAX));
-    }
-    plan.offset = static_cast<uint64_t>(window.offset);
-    plan.fallback = window.fallback ? window.fallback->constant : table::Row(1);
+  plan.offset = static_cast<uint64_t>(window.offset);
+  plan.fallback = window.fallback ? window.fallback->constant : table::Row(1);
+  if (window.parameter) {
+    plan.parameter = window.parameter->constant;
+    plan.parameter_type = window.parameter->type;
   }
-  int arg = -1;
+  const bool of_numbers = FindIn(kOfNumbers, window.function).has_value();
+  int programs[] = {-1, -1};
+  Type* const types[] = {&plan.arg, &plan.by_type};
+  for (size_t i = 0; i < window.args.size(); ++i) {
+    const Expr& arg = of_numbers ? Unrounded(window.args[i]) : window.args[i];
+    FUQI_ASSIGN_OR_RETURN(programs[i], AddProgram(arg, error_at));
+    *types[i] = arg.type;
+  }
+  plan.program = programs[0];
   int filter = -1;
-  if (args == 1) {
-    FUQI_ASSIGN_OR_RETURN(arg, AddProgram(window.args[0], error_at));
-    plan.arg = window.args[0].type;
-    plan.program = arg;
-  }
   if (window.filter) {
     FUQI_ASSIGN_OR_RETURN(filter, AddProgram(*window.filter, error_at));
   }
-  if (*function == Fold::kLast) {
+  if (*function == Fold::kLast && window.ends_here()) {
     lasts.push_back(std::move(plan));
     return {};
   }
   std::vector<int> partitions;
-  std::vector<Type> types;
+  std::vector<Type> partition_types;
   for (const Expr& partition : window.partitions) {
     FUQI_ASSIGN_OR_RETURN(const int program, AddProgram(partition, error_at));
     partitions.push_back(program);
-    types.push_back(partition.type);
+    partition_types.push_back(partition.type);
   }
   auto store = std::find_if(stores.begin(), stores.end(),
                             [&](const Store& s) { return s.IsOver(partitions); });
   if (store == stores.end()) {
-    stores.emplace_back(partitions, types);
+    stores.emplace_back(partitions, partition_types);
     store = std::prev(stores.end());
   }
-  store->Add(std::move(plan), window, arg, filter);
+  store->Add(std::move(plan), window, programs[0], programs[1], filter);
   return {};
 }
 

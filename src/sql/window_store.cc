@@ -2,7 +2,9 @@
 #include <cstring>
 #include <set>
 
+#include "base/time.h"
 #include "base/utf8.h"
+#include "sql/functions_internal.h"
 #include "sql/window_store_internal.h"
 
 namespace fuqi::sql::internal {
@@ -21,29 +23,66 @@ int64_t SaturatingSubtract(int64_t a, int64_t b) {
 
 // ---- Compilation.
 
-void Store::Add(WindowPlan window, const Window& source, int arg, int filter) {
-  if (source.frame == Window::Frame::kRange && window.function != Fold::kLag) {
-    const auto known = std::find(frames_.begin(), frames_.end(), source.length_us);
+FramePlan FramePlan::Of(const Window& window) {
+  FramePlan plan;
+  plan.grows = window.frame == Window::Frame::kUnbounded;
+  plan.by_rows = window.frame == Window::Frame::kRows || window.gap_rows > 0;
+  plan.gap_us = window.gap_us;
+  plan.gap_rows = static_cast<uint64_t>(window.gap_rows);
+  if (window.frame == Window::Frame::kRange) {
+    plan.length_us = window.length_us;
+    plan.months = window.length_months;
+  } else if (window.frame == Window::Frame::kRows) {
+    plan.rows = static_cast<uint64_t>(window.rows);
+  }
+  return plan;
+}
+
+int64_t FramePlan::Begin(int64_t ts) const {
+  if (months != 0 && !AddInterval(ts, {.months = -months}, ts)) {
+    return INT64_MIN;
+  }
+  return SaturatingSubtract(ts, length_us);
+}
+
+int64_t FramePlan::EarliestBegin(int64_t ts) const {
+  if (months != 0) {
+    if (!IsFiniteTimestamp(ts) || !AddInterval(ts, {.months = -months}, ts)) {
+      return INT64_MIN;
+    }
+    ts = SaturatingSubtract(ts, TimeOfDay(ts));
+  }
+  return SaturatingSubtract(ts, length_us);
+}
+
+void Store::Add(WindowPlan window, const Window& source, int arg, int by, int filter) {
+  if (window.function == Fold::kLag) {
+    rows_back_ = std::max(rows_back_, window.offset);
+  } else {
+    const FramePlan plan = FramePlan::Of(source);
+    const auto known = std::find(frames_.begin(), frames_.end(), plan);
     window.frame = static_cast<int>(known - frames_.begin());
+    window.grows = plan.grows;
     if (known == frames_.end()) {
-      frames_.push_back(source.length_us);
+      frames_.push_back(plan);
       frame_windows_.emplace_back();
+      rows_back_ = std::max(rows_back_, plan.rows);
+      by_time_ = by_time_ || (!plan.grows && !plan.by_rows);
     }
   }
-  const bool aggregate = window.function != Fold::kFirst && window.function != Fold::kLag;
-  if (filter >= 0 || (arg >= 0 && aggregate)) {
-    window.bit = Bit(filter, arg);
+  const bool any_row = window.function == Fold::kFirst || window.function == Fold::kLast ||
+                       window.function == Fold::kLag;
+  if (filter >= 0 || (arg >= 0 && !any_row)) {
+    window.bit = BitOfPrograms({filter, arg, by});
   }
   if (arg >= 0 && window.function != Fold::kCount) {
     window.slot = Slot(arg, window.arg);
   }
-  if (window.function == Fold::kLag) {
-    lag_rows_ = std::max(lag_rows_, window.offset);
+  if (by >= 0) {
+    window.by = Slot(by, window.by_type);
   }
   if (window.keeps_state()) {
-    window.state = window.frame < 0 ? growing_++ : moving_++;
-  }
-  if (window.frame >= 0 && window.state >= 0) {
+    window.state = window.grows ? growing_++ : moving_++;
     frame_windows_[window.frame].push_back(windows_.size());
   }
   windows_.push_back(std::move(window));
@@ -52,11 +91,10 @@ void Store::Add(WindowPlan window, const Window& source, int arg, int filter) {
 void Store::Seal() {
   std::vector<int> present;
   for (int program : slot_programs_) {
-    present.push_back(Bit(-1, program));
+    present.push_back(BitOfPrograms({.arg = program}));
   }
   layout_ = std::make_unique<EntryLayout>(bits_.size(), slot_types_, present);
   entry_.resize(layout_->stride);
-  longest_us_ = frames_.empty() ? 0 : *std::max_element(frames_.begin(), frames_.end());
 }
 
 // ---- One event.
@@ -68,6 +106,7 @@ bool Store::KeyFailed(const std::vector<bool>& failed) const {
 
 void Store::Push(std::span<const Datum> values, EventPlace place, const Horizon& horizon,
                  Scratch& scratch, std::vector<Datum>& out, std::optional<Error>& error) {
+  Look(horizon);
   EncodeKey(values, key_);
   Entity& entity = Touch();
   const uint64_t before = BytesOf(entity);
@@ -83,8 +122,7 @@ void Store::Push(std::span<const Datum> values, EventPlace place, const Horizon&
     out[window.output] = Keep(*value, scratch);
   };
   if (entity.ring.empty() || TimeOf(entity.ring[entity.ring.end() - 1]) <= place.ts) {
-    Append(entity, place.ts);
-    Grow(entity);
+    Append(entity);
     for (const WindowPlan& window : windows_) {
       give(window, ValueAtEnd(entity, window));
     }
@@ -95,12 +133,22 @@ void Store::Push(std::span<const Datum> values, EventPlace place, const Horizon&
     }
   }
   bytes_ += BytesOf(entity) - before;
-  DropExpired(horizon, kDropsPerPush);
+  DropExpired(kDropsPerPush);
 }
 
 // ---- Stored form.
 
+void Store::Look(const Horizon& horizon) {
+  reach_ = INT64_MAX;
+  for (const FramePlan& plan : frames_) {
+    if (!plan.grows && !plan.by_rows) {
+      reach_ = std::min(reach_, plan.EarliestBegin(horizon.open));
+    }
+  }
+}
+
 void Store::Save(const Horizon& horizon, ByteWriter& out) {
+  Look(horizon);
   for (auto entity = entities_.begin(); entity != entities_.end();) {
     const uint64_t before = BytesOf(*entity);
     Advance(*entity, horizon);
@@ -119,7 +167,7 @@ void Store::Save(const Horizon& horizon, ByteWriter& out) {
             [](const Entity* a, const Entity* b) { return a->key < b->key; });
   out.Varint(sorted.size());
   for (Entity* entity : sorted) {
-    SaveEntity(*entity, horizon, out);
+    SaveEntity(*entity, out);
   }
 }
 
@@ -130,6 +178,7 @@ void Store::Clear() {
 }
 
 Result<void> Store::Restore(ByteReader& in, const Horizon& horizon, const EventPlace& newest) {
+  Look(horizon);
   const uint64_t count = in.Varint();
   std::string previous;
   for (uint64_t i = 0; i < count && in.ok(); ++i) {
@@ -148,8 +197,7 @@ Result<void> Store::Restore(ByteReader& in, const Horizon& horizon, const EventP
 
 // ---- Compilation.
 
-int Store::Bit(int filter, int arg) {
-  const std::pair wanted(filter, arg);
+int Store::BitOfPrograms(const Bit& wanted) {
   const auto known = std::find(bits_.begin(), bits_.end(), wanted);
   const auto bit = static_cast<int>(known - bits_.begin());
   if (known == bits_.end()) {
@@ -228,11 +276,11 @@ Entity& Store::Touch() {
   }
   Entity& entity = entities_.emplace_back(*layout_);
   entity.key = key_;
-  entity.begins.resize(frames_.size());
+  entity.spans.resize(frames_.size());
   entity.moving.reserve(moving_);
   entity.growing = std::vector<Growing>(growing_);
   for (const WindowPlan& window : windows_) {
-    if (window.frame >= 0 && window.state >= 0) {
+    if (window.state >= 0 && !window.grows) {
       entity.moving.push_back(NewMoving(window));
     }
   }
@@ -254,13 +302,13 @@ void Store::Drop(Entities::iterator entity) {
   entities_.erase(entity);
 }
 
-void Store::DropExpired(const Horizon& horizon, int most) {
-  if (growing_ > 0 || lag_rows_ > 0) {
+void Store::DropExpired(int most) {
+  if (growing_ > 0 || rows_back_ > 0 || !by_time_) {
     return;
   }
   for (; most > 0 && !entities_.empty(); --most) {
     const Ring& ring = entities_.front().ring;
-    if (TimeOf(ring[ring.end() - 1]) >= horizon.Back(longest_us_)) {
+    if (TimeOf(ring[ring.end() - 1]) >= reach_) {
       return;
     }
     steps_ += ring.end() - ring.first();
@@ -271,7 +319,7 @@ void Store::DropExpired(const Horizon& horizon, int most) {
 uint64_t Store::BytesOf(const Entity& entity) const {
   constexpr uint64_t kNode = sizeof(Entity) + 6 * sizeof(void*);  // in the list, in the index
   uint64_t bytes = kNode + entity.key.capacity() + entity.ring.bytes() +
-                   frames_.size() * sizeof(uint64_t) + moving_ * sizeof(Moving) +
+                   frames_.size() * sizeof(Span) + moving_ * sizeof(Moving) +
                    growing_ * sizeof(Growing);
   for (const Moving& moving : entity.moving) {
     bytes += moving.bytes();
@@ -282,329 +330,21 @@ uint64_t Store::BytesOf(const Entity& entity) const {
   return bytes;
 }
 
-// ---- Rows come.
-
-void Store::FillEntry(std::span<const Datum> values, const EventPlace& place) {
-  std::fill(entry_.begin(), entry_.end(), 0);
-  std::memcpy(entry_.data(), &place.ts, 8);
-  std::memcpy(entry_.data() + 8, &place.arrival, 8);
-  for (size_t i = 0; i < bits_.size(); ++i) {
-    const auto [filter, arg] = bits_[i];
-    if ((filter < 0 || values[filter].is_true()) && (arg < 0 || !values[arg].is_null())) {
-      entry_[EntryLayout::kBitsOffset + i / 8] |= static_cast<uint8_t>(1U << (i % 8));
-    }
-  }
-  for (size_t i = 0; i < slot_programs_.size(); ++i) {
-    internal::SetValue(entry_.data(), layout_->slots[i], values[slot_programs_[i]]);
-  }
-}
-
-Datum Store::Value(const uint8_t* entry, const WindowPlan& window) const {
-  return ValueOf(entry, layout_->slots[window.slot]);
-}
-
-void Store::Append(Entity& entity, int64_t ts) {
-  for (size_t frame = 0; frame < frames_.size(); ++frame) {
-    const int64_t from = SaturatingSubtract(ts, frames_[frame]);
-    while (entity.begins[frame] < entity.ring.end() &&
-           TimeOf(entity.ring[entity.begins[frame]]) < from) {
-      Evict(entity, frame);
-    }
-  }
-  entity.ring.PushBack(entry_.data());
-  ++steps_;
-  const uint64_t index = entity.ring.end() - 1;
-  for (const WindowPlan& window : windows_) {
-    if (window.frame >= 0 && window.state >= 0 && window.counts(entity.ring[index])) {
-      Admit(entity, window, index);
-    }
-  }
-}
-
-void Store::Grow(Entity& entity) {
-  const uint8_t* entry = entity.ring[entity.ring.end() - 1];
-  for (const WindowPlan& window : windows_) {
-    if (window.frame >= 0 || window.state < 0 || !window.counts(entry)) {
-      continue;
-    }
-    if (window.function == Fold::kDistinct) {
-      NoteFirst(entity, window, entry);
-    } else {
-      AddTo(entity.growing[window.state].now, window, *layout_, entry);
-    }
-  }
-}
-
-void Store::Admit(Entity& entity, const WindowPlan& window, uint64_t index) {
-  const uint8_t* entry = entity.ring[index];
-  Moving& moving = entity.moving[window.state];
-  ++moving.count;
-  if (window.function == Fold::kCount) {
-    return;
-  }
-  const Datum value = Value(entry, window);
-  if (auto* sum = std::get_if<Sum>(&moving.state)) {
-    sum->Add(value.i);
-  } else if (auto* table = std::get_if<DistinctTable>(&moving.state)) {
-    table->Put(DistinctKey::Of(value), {TimeOf(entry), ArrivalOf(entry)});
-  } else {
-    // An entry behind which a better or an identical one stands will never be the extreme.
-    auto& candidates = std::get<Candidates>(moving.state);
-    while (!candidates.empty()) {
-      const Datum last = Value(entity.ring[candidates.indexes.back()], window);
-      if (!Beats(window.function, value, last) && !table::Identical(value, last)) {
-        break;
-      }
-      candidates.indexes.pop_back();
-      ++steps_;
-    }
-    candidates.indexes.push_back(index);
-  }
-}
-
-void Store::Evict(Entity& entity, size_t frame) {
-  const uint64_t index = entity.begins[frame]++;
-  const uint8_t* entry = entity.ring[index];
-  ++steps_;
-  for (size_t w : frame_windows_[frame]) {
-    const WindowPlan& window = windows_[w];
-    if (!window.counts(entry)) {
-      continue;
-    }
-    Moving& moving = entity.moving[window.state];
-    --moving.count;
-    if (window.function == Fold::kCount) {
-      continue;
-    }
-    if (auto* sum = std::get_if<Sum>(&moving.state)) {
-      sum->Subtract(Value(entry, window).i);
-    } else if (auto* table = std::get_if<DistinctTable>(&moving.state)) {
-      const DistinctKey key = DistinctKey::Of(Value(entry, window));
-      if (const EventPlace* latest = table->Find(key);
-          latest != nullptr && latest->arrival == ArrivalOf(entry)) {
-        table->Erase(key);
-      }
-    } else if (auto& candidates = std::get<Candidates>(moving.state);
-               candidates.indexes[candidates.head] == index) {
-      candidates.PopFront();
-    }
-  }
-}
-
-uint64_t Store::Insert(Entity& entity, int64_t ts) {
-  Ring& ring = entity.ring;
-  const int64_t newest = TimeOf(ring[ring.end() - 1]);
-  const uint64_t index = ring.UpperBound(ts);
-  ring.Insert(index, entry_.data());
-  steps_ += ring.end() - index;
-  for (size_t frame = 0; frame < frames_.size(); ++frame) {
-    if (ts < SaturatingSubtract(newest, frames_[frame])) {
-      ++entity.begins[frame];
-      ShiftCandidates(entity, frame);
-    } else {
-      Rebuild(entity, frame);
-    }
-  }
-  const uint8_t* entry = ring[index];
-  for (const WindowPlan& window : windows_) {
-    if (window.frame < 0 && window.function == Fold::kDistinct && window.counts(entry)) {
-      NoteFirst(entity, window, entry);
-    } else if (window.frame < 0 && window.state >= 0 && window.counts(entry)) {
-      Growing& growing = entity.growing[window.state];
-      growing.now = growing.base;
-      Scan(growing.now, entity, window, entity.settled, ring.end());
-    }
-  }
-  return index;
-}
-
-void Store::ShiftCandidates(Entity& entity, size_t frame) {
-  for (size_t w : frame_windows_[frame]) {
-    if (auto* candidates = std::get_if<Candidates>(&entity.moving[windows_[w].state].state)) {
-      for (uint64_t& index : candidates->indexes) {
-        ++index;
-      }
-      steps_ += candidates->indexes.size();
-    }
-  }
-}
-
-void Store::Rebuild(Entity& entity, size_t frame) {
-  for (size_t w : frame_windows_[frame]) {
-    const WindowPlan& window = windows_[w];
-    Moving& moving = entity.moving[window.state];
-    moving.~Moving();
-    new (&moving) Moving(NewMoving(window));
-    for (uint64_t i = entity.begins[frame]; i < entity.ring.end(); ++i) {
-      ++steps_;
-      if (window.counts(entity.ring[i])) {
-        Admit(entity, window, i);
-      }
-    }
-  }
-}
-
-void Store::NoteFirst(Entity& entity, const WindowPlan& window, const uint8_t* entry) {
-  DistinctTable& table = entity.growing[window.state].first;
-  const DistinctKey key = DistinctKey::Of(Value(entry, window));
-  const EventPlace place{TimeOf(entry), ArrivalOf(entry)};
-  if (EventPlace* first = table.Find(key); first == nullptr) {
-    table.Put(key, place);
-  } else if (place < *first) {
-    *first = place;
-  }
-}
-
-void Store::Scan(Summary& summary, const Entity& entity, const WindowPlan& window, uint64_t from,
-                 uint64_t to) {
-  steps_ += to - from;
-  for (uint64_t i = from; i < to; ++i) {
-    if (window.counts(entity.ring[i])) {
-      AddTo(summary, window, *layout_, entity.ring[i]);
-    }
-  }
-}
-
-// ---- Values.
-
-Datum Store::Keep(const Datum& value, Scratch& scratch) {
-  return value.kind == Datum::Kind::kText ? Machine(scratch).Keep(value.text()) : value;
-}
-
-Datum Store::Lag(const Entity& entity, const WindowPlan& window, uint64_t index) const {
-  return index - entity.ring.first() >= window.offset
-             ? Value(entity.ring[index - window.offset], window)
-             : window.fallback[0];
-}
-
-Result<Datum> Store::ValueAtEnd(Entity& entity, const WindowPlan& window) {
-  const uint64_t end = entity.ring.end();
-  if (window.function == Fold::kLag) {
-    return Lag(entity, window, end - 1);
-  }
-  if (window.frame < 0) {
-    const Growing& growing = entity.growing[window.state];
-    return window.function == Fold::kDistinct ? Datum::Int(growing.first.size())
-                                              : Finish(window, growing.now);
-  }
-  const uint64_t begin = entity.begins[window.frame];
-  if (window.state < 0) {
-    switch (window.function) {
-      case Fold::kCount:
-        return Datum::Int(end - begin);
-      case Fold::kFirst:
-        return Value(entity.ring[begin], window);
-      default:
-        return Scanned(entity, window, begin, end);
-    }
-  }
-  const Moving& moving = entity.moving[window.state];
-  if (window.function == Fold::kCount) {
-    return Datum::Int(moving.count);
-  }
-  if (const auto* table = std::get_if<DistinctTable>(&moving.state)) {
-    return Datum::Int(table->size());
-  }
-  if (moving.count == 0) {
-    return Datum::Null();
-  }
-  if (const auto* sum = std::get_if<Sum>(&moving.state)) {
-    return FinishExact(window, moving.count, *sum);
-  }
-  const auto& candidates = std::get<Candidates>(moving.state);
-  return Value(entity.ring[candidates.indexes[candidates.head]], window);
-}
-
-Result<Datum> Store::ValueAt(Entity& entity, const WindowPlan& window, uint64_t index) {
-  if (window.function == Fold::kLag) {
-    return Lag(entity, window, index);
-  }
-  if (window.function == Fold::kDistinct) {
-    return Datum::Int(window.frame < 0 ? DistinctUntil(entity, window, index)
-                                       : DistinctIn(entity, window, index));
-  }
-  if (window.frame < 0) {
-    scanned_ = entity.growing[window.state].base;
-    Scan(scanned_, entity, window, entity.settled, index + 1);
-    return Finish(window, scanned_);
-  }
-  return Scanned(entity, window, FrameBegin(entity, window, index), index + 1);
-}
-
-uint64_t Store::FrameBegin(const Entity& entity, const WindowPlan& window, uint64_t index) const {
-  return entity.ring.LowerBound(
-      SaturatingSubtract(TimeOf(entity.ring[index]), frames_[window.frame]));
-}
-
-Result<Datum> Store::Scanned(const Entity& entity, const WindowPlan& window, uint64_t from,
-                             uint64_t to) {
-  scanned_ = Summary();
-  Scan(scanned_, entity, window, from, to);
-  return Finish(window, scanned_);
-}
-
-uint64_t Store::DistinctIn(const Entity& entity, const WindowPlan& window, uint64_t index) {
-  DistinctTable table(DistinctTable::Texts::kBorrowed);
-  for (uint64_t i = FrameBegin(entity, window, index); i <= index; ++i) {
-    ++steps_;
-    if (window.counts(entity.ring[i])) {
-      table.Put(DistinctKey::Of(Value(entity.ring[i], window)), {});
-    }
-  }
-  return table.size();
-}
-
-uint64_t Store::DistinctUntil(Entity& entity, const WindowPlan& window, uint64_t index) {
-  DistinctTable& table = entity.growing[window.state].first;
-  uint64_t later = 0;
-  for (uint64_t i = index + 1; i < entity.ring.end(); ++i) {
-    ++steps_;
-    const uint8_t* entry = entity.ring[i];
-    const EventPlace place{TimeOf(entry), ArrivalOf(entry)};
-    if (window.counts(entry) && *table.Find(DistinctKey::Of(Value(entry, window))) == place) {
-      ++later;
-    }
-  }
-  return table.size() - later;
-}
-
-// ---- Rows go.
-
-void Store::Advance(Entity& entity, const Horizon& horizon) {
-  Ring& ring = entity.ring;
-  for (; entity.settled < ring.end() && TimeOf(ring[entity.settled]) < horizon.open;
-       ++entity.settled) {
-    ++steps_;
-    for (const WindowPlan& window : windows_) {
-      if (window.frame < 0 && window.state >= 0 && window.function != Fold::kDistinct &&
-          window.counts(ring[entity.settled])) {
-        AddTo(entity.growing[window.state].base, window, *layout_, ring[entity.settled]);
-      }
-    }
-  }
-  const int64_t reach = horizon.Back(longest_us_);
-  while (!ring.empty() && TimeOf(ring[ring.first()]) < reach &&
-         entity.settled - ring.first() > lag_rows_) {
-    for (size_t frame = 0; frame < frames_.size(); ++frame) {
-      if (entity.begins[frame] == ring.first()) {
-        Evict(entity, frame);
-      }
-    }
-    ring.PopFront();
-    ++steps_;
-  }
-}
-
 // ---- Stored form.
 
-void Store::SaveEntity(Entity& entity, const Horizon& horizon, ByteWriter& out) const {
+void Store::SaveEntity(Entity& entity, ByteWriter& out) const {
+  const Ring& ring = entity.ring;
   out.Text(entity.key);
   for (const WindowPlan& window : windows_) {
-    if (window.frame < 0 && window.state >= 0) {
-      SaveGrowing(entity.growing[window.state], window, horizon.open, out);
+    if (window.grows && window.state >= 0) {
+      const uint64_t begin = entity.spans[window.frame].begin;
+      EventPlace place{INT64_MAX, UINT64_MAX};
+      if (begin < ring.end()) {
+        place = {TimeOf(ring[begin]), ArrivalOf(ring[begin])};
+      }
+      SaveGrowing(entity.growing[window.state], window, place, out);
     }
   }
-  const Ring& ring = entity.ring;
   out.Varint(ring.end() - ring.first());
   for (uint64_t i = ring.first(); i < ring.end(); ++i) {
     out.Raw({ring[i], EntryLayout::kBitsOffset + layout_->words * 8});
@@ -617,7 +357,7 @@ void Store::SaveEntity(Entity& entity, const Horizon& horizon, ByteWriter& out) 
 Result<void> Store::RestoreEntity(Entity& entity, ByteReader& in, const Horizon& horizon,
                                   const EventPlace& newest) {
   for (const WindowPlan& window : windows_) {
-    if (window.frame < 0 && window.state >= 0) {
+    if (window.grows && window.state >= 0) {
       FUQI_RETURN_IF_ERROR(RestoreGrowing(entity.growing[window.state], window, in));
     }
   }
@@ -632,40 +372,59 @@ Result<void> Store::RestoreEntity(Entity& entity, ByteReader& in, const Horizon&
       return Malformed();
     }
     previous = place;
-    Append(entity, place.ts);
-    if (place.ts < horizon.open) {
-      ++entity.settled;
-    } else {
-      Grow(entity);
+    entity.ring.PushBack(entry_.data());
+  }
+  if (!in.ok()) {
+    return Malformed();
+  }
+  Resume(entity, horizon);
+  // Nothing that Advance would have let go, and a key only where it is needed.
+  return FirstMayGo(entity) || IsForgotten(entity) || !BasesHold(entity) ? Result<void>(Malformed())
+                                                                         : Result<void>();
+}
+
+void Store::Resume(Entity& entity, const Horizon& horizon) {
+  const Ring& ring = entity.ring;
+  entity.settled = ring.LowerBound(horizon.open);
+  for (size_t frame = 0; frame < frames_.size(); ++frame) {
+    Span& span = entity.spans[frame];
+    span = {ring.first(), ring.first()};
+    if (ring.empty()) {
+      continue;
+    }
+    const Span newest = SpanAt(entity, frame, ring.end() - 1);
+    if (!frames_[frame].grows) {
+      Rebuild(entity, frame, newest);
+      continue;
+    }
+    span.begin = BaseEnd(entity, frame, horizon);
+    span.end = span.begin;
+    while (span.end < newest.end) {
+      Grow(entity, frame, span.end++);
     }
   }
-  // Nothing that Advance would have let go, and a key only where it is needed.
-  const Ring& ring = entity.ring;
-  const bool stale = !ring.empty() && TimeOf(ring[ring.first()]) < horizon.Back(longest_us_) &&
-                     entity.settled - ring.first() > lag_rows_;
-  return stale || IsForgotten(entity) || !in.ok() || !BasesHold(entity) ? Result<void>(Malformed())
-                                                                        : Result<void>();
 }
 
 bool Store::BasesHold(Entity& entity) {
   for (const WindowPlan& window : windows_) {
-    if (window.frame >= 0 || window.state < 0) {
+    if (!window.grows || window.state < 0) {
       continue;
     }
+    const bool different = NeedsOf(window.function) == Needs::kDifferent;
     Growing& growing = entity.growing[window.state];
     uint64_t settled = 0;
-    for (uint64_t i = entity.ring.first(); i < entity.settled; ++i) {
+    for (uint64_t i = entity.ring.first(); i < entity.spans[window.frame].begin; ++i) {
       const uint8_t* entry = entity.ring[i];
       if (!window.counts(entry)) {
         continue;
       }
       ++settled;
-      if (window.function == Fold::kDistinct &&
-          growing.first.Find(DistinctKey::Of(Value(entry, window))) == nullptr) {
+      if (different &&
+          growing.first.Find(DistinctKey::Of(window.Value(*layout_, entry))) == nullptr) {
         return false;
       }
     }
-    if (window.function != Fold::kDistinct && settled > growing.base.count) {
+    if (!different && settled > growing.base.count) {
       return false;
     }
   }
@@ -686,11 +445,12 @@ Result<void> Store::RestoreEntry(ByteReader& in) {
   }
   // What counts has a value.
   for (size_t bit = 0; bit < bits_.size(); ++bit) {
-    const auto [filter, arg] = bits_[bit];
-    const auto slot = std::find(slot_programs_.begin(), slot_programs_.end(), arg);
-    if (slot != slot_programs_.end() && BitOf(entry_.data(), static_cast<int>(bit)) &&
-        !BitOf(entry_.data(), layout_->slots[slot - slot_programs_.begin()].present)) {
-      return Malformed();
+    for (int program : {bits_[bit].arg, bits_[bit].by}) {
+      const auto slot = std::find(slot_programs_.begin(), slot_programs_.end(), program);
+      if (slot != slot_programs_.end() && BitOf(entry_.data(), static_cast<int>(bit)) &&
+          !BitOf(entry_.data(), layout_->slots[slot - slot_programs_.begin()].present)) {
+        return Malformed();
+      }
     }
   }
   for (size_t i = 0; i < layout_->slots.size(); ++i) {

@@ -85,36 +85,56 @@ class WindowGrammar {
   }
 
   Result<void> Frame(WindowText& window) {
-    const bool rows = Words(tokens_, at_, {"rows"});
-    if (!rows && !Words(tokens_, at_, {"range"})) {
-      return Fail("a window may only be ordered by time, rising, and have a RANGE frame");
+    window.by_rows = Words(tokens_, at_, {"rows"});
+    if (!window.by_rows && !Words(tokens_, at_, {"range"})) {
+      return Fail(
+          "a window may only be ordered by time, rising, and have a frame of RANGE or ROWS");
     }
     ++at_;
     const bool between = Words(tokens_, at_, {"between"});
     at_ += between ? 1 : 0;
     if (Words(tokens_, at_, {"unbounded", "preceding"})) {
       at_ += 2;
-    } else if (rows) {
-      return Fail("of ROWS frames only UNBOUNDED PRECEDING is supported");
-    } else if (!Words(tokens_, at_, {"interval"})) {
-      return Fail("a frame begins at UNBOUNDED PRECEDING or at INTERVAL … PRECEDING");
     } else {
-      window.length = TextUntil("preceding");
-      if (!Words(tokens_, at_, {"preceding"})) {
-        return Fail("a frame begins at UNBOUNDED PRECEDING or at INTERVAL … PRECEDING");
-      }
-      ++at_;
+      FUQI_ASSIGN_OR_RETURN(window.length, Bound(window.by_rows));
     }
     if (between) {
-      if (!Words(tokens_, at_, {"and", "current", "row"})) {
-        return Fail("a frame ends at CURRENT ROW");
+      if (!Words(tokens_, at_, {"and"})) {
+        return Fail("AND and the end of the frame are needed here");
       }
-      at_ += 3;
+      ++at_;
+      if (Words(tokens_, at_, {"current", "row"})) {
+        at_ += 2;
+      } else {
+        FUQI_ASSIGN_OR_RETURN(window.gap, Bound(window.by_rows));
+      }
     }
     if (at_ < tokens_.size()) {
       return Fail("nothing may follow the frame");
     }
     return {};
+  }
+
+  // INTERVAL … PRECEDING, or a number PRECEDING.
+  Result<std::string_view> Bound(bool by_rows) {
+    const bool begins = by_rows ? at_ < tokens_.size() && tokens_[at_].kind == Token::Kind::kNumber
+                                : Words(tokens_, at_, {"interval"});
+    const Error error =
+        by_rows ? Fail(
+                      "a frame of ROWS begins at UNBOUNDED PRECEDING or a number of rows "
+                      "PRECEDING, and ends at CURRENT ROW or such a number PRECEDING")
+                : Fail(
+                      "a frame of RANGE begins at UNBOUNDED PRECEDING or INTERVAL … PRECEDING, and "
+                      "ends at CURRENT ROW or INTERVAL … PRECEDING");
+    if (!begins) {
+      return error;
+    }
+    const std::string_view text = TextUntil("preceding");
+    if (!Words(tokens_, at_, {"preceding"})) {
+      return error;
+    }
+    ++at_;
+    return text;
   }
 
   const Fragment& fragment_;

@@ -16,7 +16,11 @@ namespace fuqi::sql::internal {
 // A definition in its parts, views into the fragment's text.
 struct WindowText {
   std::vector<std::string_view> partitions;
-  std::string_view length;  // of the frame: INTERVAL …; empty: since the first row
+  bool by_rows = false;
+  // Where the frame begins and ends, before the row: INTERVAL …, or a number of rows. Empty: at the
+  // first row, and with the row itself.
+  std::string_view length;
+  std::string_view gap;
 };
 
 // kUnsupported where the definition is not of the form that ParseWindow states.
