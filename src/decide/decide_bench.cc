@@ -167,6 +167,37 @@ void DecideWithLog(benchmark::State& state) {
 }
 BENCHMARK(DecideWithLog)->Unit(benchmark::kMillisecond);
 
+// Opening a log of a hundred thousand events without a snapshot: the log is checked, its tree's
+// hashes are read, and all events are folded.
+void RecoverFromLog(benchmark::State& state) {
+  constexpr int kEvents = 100'000;
+  std::string dir = (std::filesystem::temp_directory_path() / "fuqi_bench_XXXXXX").string();
+  FUQI_CHECK(mkdtemp(dir.data()) != nullptr);
+  PartitionOptions options;
+  options.log.sync = false;
+  options.snapshot_every = 0;
+  const auto open = [&] {
+    return std::move(*Partition::Open(SystemDisk(), SystemClock(), dir, BenchPack(), options));
+  };
+  {
+    auto partition = open();
+    Payments payments;
+    for (int i = 0; i < kEvents; ++i) {
+      FUQI_CHECK(partition->Decide(payments.Next()).has_value());
+      if (i % 256 == 255 || i + 1 == kEvents) {
+        FUQI_CHECK(partition->Commit(partition->TakeBatch()).has_value());
+      }
+    }
+  }
+  for (auto _ : state) {
+    const auto partition = open();
+    FUQI_CHECK(partition->recovery().folded_events == kEvents);
+  }
+  state.SetItemsProcessed(state.iterations() * kEvents);
+  std::filesystem::remove_all(dir);
+}
+BENCHMARK(RecoverFromLog)->Unit(benchmark::kMillisecond);
+
 // Copying the state of a hundred thousand events for a snapshot.
 void CaptureState(benchmark::State& state) {
   Core core(BenchPack());

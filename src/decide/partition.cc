@@ -85,7 +85,8 @@ Result<Folded> FoldLog(const ledger::Log& log, const ledger::SnapshotStore& snap
   }
   const uint64_t events_before = folded.core.events();
   FUQI_RETURN_IF_ERROR(log.Scan(folded.seq, [&](const ledger::StoredRecord& record) {
-    return FoldRecord(log, record, folded).At({.field = fmt::format("#{}", record.seq)});
+    Result<void> good = FoldRecord(log, record, folded);
+    return good ? good : std::move(good).At({.field = fmt::format("#{}", record.seq)});
   }));
   recovery.folded_events = folded.core.events() - events_before;
   return folded;
