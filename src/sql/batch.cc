@@ -42,6 +42,11 @@ class Writer {
   explicit Writer(const Batch& batch, Arrivals arrivals) : batch_(batch), arrivals_(arrivals) {}
 
   Result<std::string> Write() {
+    if (batch_.levels.size() > kMaxLevels) {
+      return Err(ErrorCode::kResourceExhausted,
+                 "there are {} levels of features upon features; at most {} are supported",
+                 batch_.levels.size(), kMaxLevels);
+    }
     const Level& first = *batch_.levels.front().level;
     time_name_ = first.input[first.time].name;
     time_ = QuoteName(time_name_);

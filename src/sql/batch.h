@@ -29,13 +29,17 @@ struct Batch {
   std::vector<std::string> columns;   // of the result, in this order: of the events or of any level
 };
 
+// DuckDB plans each level within the one above it.
+inline constexpr size_t kMaxLevels = 64;
+
 enum class Arrivals : uint8_t {
   kInOrder,   // times never go back: windows run as such
   kAnyOrder,  // a row sees what had arrived when it did: each row joined with its past, slow
 };
 
 // Rows come in the order of their arrival. A DOUBLE item that is not finite is an error that names
-// it. Errors: kParse, kUnsupported, as the parser of windows gives them.
+// it. Errors: kParse, kUnsupported, as the parser of windows gives them; kResourceExhausted beyond
+// kMaxLevels.
 Result<std::string> BatchSql(const Batch& batch, Arrivals arrivals);
 
 }  // namespace fuqi::sql

@@ -125,6 +125,11 @@ Result<Level> BindLevel(table::Binder& binder, const table::Schema& input, int t
                  column.name);
     }
   }
+  if (input.size() + items.size() > kMaxColumns) {
+    return Err(ErrorCode::kResourceExhausted,
+               "there are {} columns and expressions; at most {} are bound",
+               input.size() + items.size(), kMaxColumns);
+  }
   Level level;
   level.input = input;
   level.time = time;

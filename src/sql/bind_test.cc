@@ -348,6 +348,27 @@ TEST(Bind, NormalisesFrames) {
   EXPECT_EQ(ToSql(*windows[4].fallback, level->input), "'none'");
 }
 
+TEST(Bind, BoundsWhatConstantsMayGrowTo) {
+  const std::string many(4000, 'a');
+  const std::string grown = fmt::format("replace('{0}', 'a', '{0}')", many);
+  const std::string nested = fmt::format(
+      "length(replace(replace('{0}', 'a', 'aaaaaaaaaaaa'), 'a', "
+      "'bbbbbbbbbbbbbbb')) > n",
+      many);
+  for (const std::string& text : {grown, nested}) {
+    EXPECT_TRUE(Bound(text.c_str()).starts_with("resource_exhausted 1:")) << Bound(text.c_str());
+  }
+  EXPECT_EQ(Bound("length(replace('aaa', 'a', 'bb')) > n"),
+            "(CAST('6' AS BIGINT) > CAST(\"n\" AS BIGINT))");
+  table::Schema wide = ExampleSchema();
+  while (wide.size() < kMaxColumns) {
+    wide.push_back({fmt::format("c{}", wide.size()), {TypeId::kInteger}});
+  }
+  auto level = BindLevel(TestBinder(), wide, kExampleTime, ItemsOf({"n"}), {});
+  ASSERT_FALSE(level);
+  EXPECT_EQ(level.error().code(), ErrorCode::kResourceExhausted);
+}
+
 TEST(Bind, ReadsEachEdgeOfAFrame) {
   constexpr int64_t kDayUs = 86'400'000'000;
   const auto bind = [](const char* frame) {

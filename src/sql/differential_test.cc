@@ -46,6 +46,7 @@ const table::Schema& Wide() {
                                         {"ubig", {TypeId::kUBigInt}},
                                         {"cents", table::Decimal(4, 2)},
                                         {"precise", table::Decimal(38, 10)},
+                                        {"fraction", table::Decimal(4, 4)},
                                         {"number_text", {TypeId::kVarchar}},
                                         {"time_text", {TypeId::kVarchar}}};
   return kSchema;
@@ -58,7 +59,9 @@ const std::vector<std::vector<const char*>>& Samples() {
   static const std::vector<std::vector<const char*>> kSamples = {
       {},
       {"", "a", "M1", "MERCHANT0", "中文字", "Ä é ß İ ǅ", " x ", "a%b_c", "aXbX",
-       "\xe3\x80\x80y\xc2\xa0", "\xf0\x9f\x98\x80z", "a\nb", "e\xcc\x81"},
+       "\xe3\x80\x80y\xc2\xa0", "\xf0\x9f\x98\x80z", "a\nb", "e\xcc\x81",
+       "\xf0\x9f\x91\xa9\xe2\x80\x8d\xf0\x9f\x91\xa7", "\xe1\x84\x92\xe1\x85\xa1\xe1\x86\xab",
+       "o\xcc\x82\xcc\xa3x", "\xef\xac\x81 \xe0\xa4\x95\xe0\xa5\x8d\xe0\xa4\xb7"},
       {"", "abc", "ABC", "M10", "x", "中", "AA", "a%", "0012300", "MERMER", "é"},
       {"0.00", "0.01", "-0.01", "0.05", "1.00", "9999.99", "-123.45", "9999999999999999.99",
        "-9999999999999999.99", "12.50"},
@@ -83,6 +86,7 @@ const std::vector<std::vector<const char*>>& Samples() {
       {"0.00", "0.01", "-0.05", "99.99", "-99.99", "1.25", "1.50", "2.50"},
       {"0", "0.0000000001", "-1.5", "9999999999999999999999999999.9999999999",
        "-9999999999999999999999999999.9999999999", "123456789012345678.9876543210", "2.5000000000"},
+      {"0", "0.5", "-0.0001", "0.9999", "-0.9999", "0.00005"},
       {"0",    "1",     " 12 ",   "-7",    "+5",
        "2.5",  "-2.5",  "1e3",    "1_000", "0x1F",
        ".5",   "5.",    "12.345", "1e400", "abc",

@@ -109,6 +109,12 @@ bool FailRange(const Operation& operation, Machine& machine) {
                           operation.name, TypeNames(operation.args), operation.result.ToString()));
 }
 
+bool FailLength(const Operation& operation, Machine& machine) {
+  return machine.Fail(Err(ErrorCode::kResourceExhausted,
+                          "the result of '{}' would be longer than {} bytes", operation.name,
+                          kMaxTextBytes));
+}
+
 bool FailNotFinite(const Operation& operation, Machine& machine) {
   return machine.Fail(Err(ErrorCode::kOutOfRange,
                           "the result of '{}' on ({}) is not a finite number", operation.name,

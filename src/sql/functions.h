@@ -25,6 +25,10 @@ using table::Datum;
 using table::Type;
 using table::TypeId;
 
+// The longest text that an operation makes: expressions upon expressions could double one without
+// end.
+inline constexpr size_t kMaxTextBytes = size_t{16} << 20;
+
 // One evaluation under way: where texts go, and the error that ended it.
 class Machine {
  public:

@@ -23,6 +23,8 @@ Error NoSuchOverload(const Operation& operation);
 std::string TypeNames(std::span<const Type> types);
 // The value goes beyond the result's type.
 bool FailRange(const Operation& operation, Machine& machine);
+// A text result of more than kMaxTextBytes.
+bool FailLength(const Operation& operation, Machine& machine);
 // A DOUBLE result that is not finite.
 bool FailNotFinite(const Operation& operation, Machine& machine);
 

@@ -20,6 +20,7 @@ using Kind = Expr::Kind;
 constexpr int kMaxDepth = 600;
 constexpr int64_t kMaxLag = 1'000'000;
 constexpr int64_t kMaxRows = 1'000'000;
+constexpr size_t kMaxConstantBytes = 65'536;
 
 constexpr std::pair<std::string_view, std::string_view> kComparisons[] = {
     {"COMPARE_EQUAL", "="},
@@ -384,6 +385,7 @@ class Reader {
     if (expr.kind == Kind::kConstant || !IsPure(expr)) {
       return {};
     }
+    FUQI_RETURN_IF_ERROR(FoldTexts(expr));
     const std::string sql = "SELECT CAST(" + ToSql(expr, {}) + " AS " + expr.type.ToString() + ")";
     Result<std::string> plan = context_.binder.FoldedPlan(sql);
     if (!plan.has_value()) {
@@ -398,12 +400,41 @@ class Reader {
                   Err(ErrorCode::kOutOfRange, "the constant {} has no value", ToSql(expr, {})));
     }
     FUQI_ASSIGN_OR_RETURN(Expr value, ReadConstant((*values)[0]));
+    const Datum& datum = value.constant[0];
+    if (datum.kind == Datum::Kind::kText && datum.t.size > kMaxConstantBytes) {
+      return TooLong(expr);
+    }
     if (!(value.type == expr.type)) {
       return Unknown(expr.position, "a constant of another type");
     }
     value.position = expr.position;
     expr = std::move(value);
     return {};
+  }
+
+  Error TooLong(const Expr& expr) const {
+    return Fail(expr.position,
+                Err(ErrorCode::kResourceExhausted, "the constant would be longer than {} bytes",
+                    kMaxConstantBytes));
+  }
+
+  // replace alone makes a text many times as long: what it is made of is folded first, so that none
+  // becomes too long on the way.
+  Result<void> FoldTexts(Expr& expr) {
+    const bool replaces = expr.kind == Kind::kCall && expr.name == "replace";
+    for (Expr& child : expr.children) {
+      FUQI_RETURN_IF_ERROR(replaces ? Fold(child) : FoldTexts(child));
+    }
+    if (!replaces || expr.children.size() != 3) {
+      return {};
+    }
+    const auto size = [&](size_t i) {
+      const Datum& value = expr.children[i].constant[0];
+      return value.kind == Datum::Kind::kText ? value.t.size : 0;
+    };
+    const bool fits =
+        size(0) / std::max<size_t>(size(1), 1) * std::max(size(1), size(2)) <= kMaxConstantBytes;
+    return fits ? Result<void>() : Result<void>(TooLong(expr));
   }
 
   // What is listed, and no division that DuckDB would answer with infinity or NaN.

@@ -121,6 +121,19 @@ TEST(Program, NamesOperationAndTypesOfAnOverflowButNoValue) {
   EXPECT_EQ(at, 7);
 }
 
+TEST(Program, EndsATextThatWouldGrowWithoutEnd) {
+  Expr doubled = Column(0, kText);
+  for (int i = 0; i < 30; ++i) {
+    doubled = Call("||", kText, {doubled, Column(0, kText)});
+  }
+  const std::string most(kMaxTextBytes / 16, 'a');
+  EXPECT_EQ(Value(Call("||", kText, {Column(0, kText), Column(0, kText)}), {Datum::Text(most)}),
+            most + most);
+  EXPECT_NE(Value(doubled, {Datum::Text(most)}).find("would be longer"), std::string::npos);
+  const Expr replaced = Call("replace", kText, {Column(0, kText), Text("a"), Column(0, kText)});
+  EXPECT_NE(Value(replaced, {Datum::Text(most)}).find("would be longer"), std::string::npos);
+}
+
 TEST(Program, HasTheBoundsOfEachType) {
   struct Bound {
     Type type;

@@ -271,10 +271,13 @@ Result<void> BindRegex(Children children, Operation& operation) {
 
 // ---- Pieces.
 
-bool RunConcat(const Operation&, Args args, Machine& machine, Datum& out) {
+bool RunConcat(const Operation& operation, Args args, Machine& machine, Datum& out) {
   size_t size = 0;
   for (const Datum* arg : args) {
     size += arg->is_null() ? 0 : arg->t.size;
+  }
+  if (size > kMaxTextBytes) {
+    return FailLength(operation, machine);
   }
   char* text = machine.Allocate(size);
   size_t at = 0;
@@ -374,7 +377,7 @@ bool RunTrim(const Operation& operation, Args args, Machine&, Datum& out) {
   return Give(Datum::Text(text), out);
 }
 
-bool RunReplace(const Operation&, Args args, Machine& machine, Datum& out) {
+bool RunReplace(const Operation& operation, Args args, Machine& machine, Datum& out) {
   const std::string_view text = args[0]->text();
   const std::string_view from = args[1]->text();
   const std::string_view to = args[2]->text();
@@ -386,6 +389,9 @@ bool RunReplace(const Operation&, Args args, Machine& machine, Datum& out) {
   for (size_t found; (found = text.find(from, at)) != std::string_view::npos;
        at = found + from.size()) {
     replaced.append(text, at, found - at).append(to);
+    if (replaced.size() > kMaxTextBytes) {
+      return FailLength(operation, machine);
+    }
   }
   return Give(machine.Keep(replaced.append(text, at)), out);
 }

@@ -4,6 +4,7 @@
 #include <optional>
 #include <string>
 
+#include "base/time.h"
 #include "sql/window_store_internal.h"
 
 namespace fuqi::sql {
@@ -39,7 +40,7 @@ struct WindowState::Impl {
 
   Horizon horizon() const { return {any ? SaturatingSubtract(newest.ts, lateness_us) : INT64_MIN}; }
   Result<int> AddProgram(const Expr& expr, Position* error_at);
-  Result<void> AddWindow(const Window& window, size_t output, Position* error_at);
+  Result<void> AddWindow(const Window& window, int time, size_t output, Position* error_at);
 };
 
 WindowState::WindowState(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -131,6 +132,50 @@ const Expr& Unrounded(const Expr& arg) {
   return made ? arg.children[0] : arg;
 }
 
+// The time column, as clocks somewhere tell it.
+bool IsClock(const Expr& expr, int time) {
+  return (expr.kind == Expr::Kind::kColumn && expr.column == time) ||
+         (expr.kind == Expr::Kind::kCall && expr.name == "timezone" && expr.children.size() == 3 &&
+          IsClock(expr.children[2], time));
+}
+
+// How long the part of the calendar lasts at most that the expression makes of an event's time, a
+// day or more; 0 if it makes none. Clocks that are set add less than the two days of kSetUs.
+int64_t CalendarUs(const Expr& expr, int time) {
+  constexpr int64_t kSetUs = 2 * kDayUs;
+  constexpr std::pair<std::string_view, int64_t> kUnits[] = {
+      {"day", 1}, {"week", 7}, {"month", 31}, {"quarter", 92}, {"year", 366}, {"isoyear", 371}};
+  if (expr.kind == Expr::Kind::kCast && expr.type.id == TypeId::kDate &&
+      IsClock(expr.children[0], time)) {
+    return kDayUs + kSetUs;
+  }
+  if (expr.kind == Expr::Kind::kCast && expr.type.id == TypeId::kTimestamp) {
+    return CalendarUs(expr.children[0], time);
+  }
+  if (expr.kind != Expr::Kind::kCall || expr.name != "date_trunc" || expr.children.size() != 2 ||
+      expr.children[0].kind != Expr::Kind::kConstant ||
+      expr.children[0].constant[0].kind != Datum::Kind::kText ||
+      !(IsClock(expr.children[1], time) || CalendarUs(expr.children[1], time) > 0)) {
+    return 0;
+  }
+  for (const auto& [unit, days] : kUnits) {
+    if (expr.children[0].constant[0].text() == unit) {
+      return days * kDayUs + kSetUs;
+    }
+  }
+  return 0;
+}
+
+// The shortest, where a key has several such parts.
+int64_t LifetimeUs(const std::vector<Expr>& partitions, int time) {
+  int64_t shortest = 0;
+  for (const Expr& partition : partitions) {
+    const int64_t us = time < 0 ? 0 : CalendarUs(partition, time);
+    shortest = us > 0 && (shortest == 0 || us < shortest) ? us : shortest;
+  }
+  return shortest;
+}
+
 // A text that two levels share only if they are the same.
 std::string Describe(const Level& level, int64_t lateness_us) {
   std::string text = std::to_string(lateness_us);
@@ -187,7 +232,8 @@ Result<void> CheckWindow(const Window& window, std::optional<Fold> function) {
 
 }  // namespace
 
-Result<void> WindowState::Impl::AddWindow(const Window& window, size_t output, Position* error_at) {
+Result<void> WindowState::Impl::AddWindow(const Window& window, int time, size_t output,
+                                          Position* error_at) {
   const auto function = FunctionOf(window);
   if (auto checked = CheckWindow(window, function); !checked) {
     if (error_at != nullptr) {
@@ -232,7 +278,7 @@ Result<void> WindowState::Impl::AddWindow(const Window& window, size_t output, P
   auto store = std::find_if(stores.begin(), stores.end(),
                             [&](const Store& s) { return s.IsOver(partitions); });
   if (store == stores.end()) {
-    stores.emplace_back(partitions, partition_types);
+    stores.emplace_back(partitions, partition_types, LifetimeUs(window.partitions, time));
     store = std::prev(stores.end());
   }
   store->Add(std::move(plan), window, programs[0], programs[1], filter);
@@ -246,7 +292,7 @@ Result<WindowState> WindowState::Compile(const Level& level, int64_t lateness_us
   impl->lateness_us = lateness_us;
   impl->windows = level.windows.size();
   for (size_t i = 0; i < level.windows.size(); ++i) {
-    FUQI_RETURN_IF_ERROR(impl->AddWindow(level.windows[i], i, error_at));
+    FUQI_RETURN_IF_ERROR(impl->AddWindow(level.windows[i], level.time, i, error_at));
   }
   impl->exprs.clear();
   for (Store& store : impl->stores) {

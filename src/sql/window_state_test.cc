@@ -258,6 +258,63 @@ TEST(WindowState, LetsGoOfKeysThatNoLongerMatter) {
   EXPECT_LT(state.state_bytes(), peak / 10);
 }
 
+TEST(WindowState, LetsGoOfKeysOfDaysThatArePast) {
+  // PARTITION BY key, date_trunc('day', ts AT TIME ZONE 'UTC' AT TIME ZONE 'Asia/Shanghai')
+  const auto text = [](const char* value) {
+    Expr expr;
+    expr.type = kText;
+    expr.constant.Append(Datum::Text(value));
+    return expr;
+  };
+  const auto call = [](const char* name, Type type, std::vector<Expr> children) {
+    Expr expr;
+    expr.kind = Expr::Kind::kCall;
+    expr.name = name;
+    expr.type = type;
+    expr.children = std::move(children);
+    return expr;
+  };
+  constexpr Type kTimestamp{TypeId::kTimestamp};
+  constexpr int64_t kHourUs = 3'600'000'000;
+  Level level;
+  level.input = {{"key", kText}, {"ts", kTimestamp}};
+  level.time = 1;
+  Expr ts;
+  ts.kind = Expr::Kind::kColumn;
+  ts.column = 1;
+  ts.type = kTimestamp;
+  Window count;
+  count.function = "count_star";
+  count.partitions = {
+      ColumnOf("key"),
+      call("date_trunc", {TypeId::kDate},
+           {text("day"), call("timezone", kTimestamp, {text("Asia/Shanghai"), text("UTC"), ts})})};
+  level.windows = {count};
+  auto state = WindowState::Compile(level, 0);
+  ASSERT_TRUE(state.has_value()) << state.error().ToString();
+  Scratch scratch;
+  uint64_t most = 0;
+  int64_t today = 0;
+  constexpr int64_t kDays = 200;
+  for (int64_t hour = 0; hour < 24 * kDays; ++hour) {
+    const int64_t us = hour * kHourUs;
+    const Datum row[] = {Datum::Text("a"), Datum::Int(us)};
+    auto values = state->Push(row, us, static_cast<uint64_t>(hour) + 1, scratch);
+    ASSERT_TRUE(values.has_value()) << values.error().ToString();
+    today = (hour + 8) % 24 == 0 ? 1 : today + 1;  // midnight in Shanghai is 16:00 UTC
+    EXPECT_EQ(static_cast<int64_t>((*values)[0].i), today);
+    most = std::max(most, state->keys());
+  }
+  EXPECT_LE(most, 6U);
+  Bytes saved;
+  state->Save(saved);
+  auto other = WindowState::Compile(level, 0);
+  ASSERT_TRUE(other->Restore(saved).has_value());
+  Bytes again;
+  other->Save(again);
+  EXPECT_EQ(saved, again);
+}
+
 TEST(WindowState, HoldsTheRecentRowsOnlyWhereTheFrameHasNoBeginning) {
   WindowState state =
       Compiled({Over("sum", "amount", 0), Over("min", "key", 0), Over("lag", "amount", 0)}, 10);
@@ -315,7 +372,15 @@ TEST(WindowStateDeathTest, EndsOnARowThatIsLaterThanAllowed) {
 TEST(WindowState, TakesAConstantNumberOfStepsForARowInOrder) {
   Window distinct = Over("count", "amount", 40'000);
   distinct.distinct = true;
-  const std::vector<Window> windows = {Over("sum", "amount", 1000),
+  Window before = Over("sum", "amount", 40'000);
+  before.gap_us = 500;
+  Window rows = Over("max", "amount", 0);
+  rows.frame = Window::Frame::kRows;
+  rows.rows = 10'000;
+  const std::vector<Window> windows = {before,
+                                       rows,
+                                       Over("sum", "rate", 40'000),
+                                       Over("sum", "amount", 1000),
                                        Over("avg", "amount", 40'000),
                                        Over("max", "amount", 40'000),
                                        Over("min", "amount", 1000),
@@ -333,9 +398,9 @@ TEST(WindowState, TakesAConstantNumberOfStepsForARowInOrder) {
     // A long rise, so that the deques fill and empty at once.
     feed.Push(static_cast<int64_t>(i), key(i), static_cast<int64_t>(i % 5000));
   }
-  // Each row, in each of two stores: comes, is settled, goes; leaves each of its frames; is pushed
-  // off each deque once.
-  constexpr uint64_t kPerRow = (3 + 3 + 2) + (3 + 1 + 1);
+  // Each row, in each of two stores: comes, is settled, goes; leaves each of its frames, and comes
+  // into one later than itself; is pushed off each deque once.
+  constexpr uint64_t kPerRow = (3 + 5 + 1 + 3) + (3 + 1 + 1);
   EXPECT_LE(state.steps(), kPerRow * kRows);
   EXPECT_GT(state.steps(), kRows);
   fmt::print("{:.1f} steps a row\n", static_cast<double>(state.steps()) / kRows);

@@ -111,6 +111,7 @@ void Store::Push(std::span<const Datum> values, EventPlace place, const Horizon&
   Entity& entity = Touch();
   const uint64_t before = BytesOf(entity);
   Advance(entity, horizon);
+  entity.newest_ts = std::max(entity.newest_ts, place.ts);
   FillEntry(values, place);
   const auto give = [&](const WindowPlan& window, Result<Datum> value) {
     if (!value) {
@@ -133,7 +134,7 @@ void Store::Push(std::span<const Datum> values, EventPlace place, const Horizon&
     }
   }
   bytes_ += BytesOf(entity) - before;
-  DropExpired(kDropsPerPush);
+  DropExpired(horizon, kDropsPerPush);
 }
 
 // ---- Stored form.
@@ -154,7 +155,7 @@ void Store::Save(const Horizon& horizon, ByteWriter& out) {
     Advance(*entity, horizon);
     bytes_ += BytesOf(*entity) - before;
     auto next = std::next(entity);
-    if (IsForgotten(*entity)) {
+    if (IsForgotten(*entity) || IsPast(*entity, horizon)) {
       Drop(entity);
     }
     entity = next;
@@ -302,16 +303,18 @@ void Store::Drop(Entities::iterator entity) {
   entities_.erase(entity);
 }
 
-void Store::DropExpired(int most) {
-  if (growing_ > 0 || rows_back_ > 0 || !by_time_) {
-    return;
-  }
+bool Store::IsPast(const Entity& entity, const Horizon& horizon) const {
+  return lifetime_us_ > 0 && entity.newest_ts < SaturatingSubtract(horizon.open, lifetime_us_);
+}
+
+void Store::DropExpired(const Horizon& horizon, int most) {
+  const bool by_reach = growing_ == 0 && rows_back_ == 0 && by_time_;
   for (; most > 0 && !entities_.empty(); --most) {
-    const Ring& ring = entities_.front().ring;
-    if (TimeOf(ring[ring.end() - 1]) >= reach_) {
+    const Entity& oldest = entities_.front();
+    if (!IsPast(oldest, horizon) && (!by_reach || oldest.newest_ts >= reach_)) {
       return;
     }
-    steps_ += ring.end() - ring.first();
+    steps_ += oldest.ring.end() - oldest.ring.first();
     Drop(entities_.begin());
   }
 }
@@ -335,6 +338,7 @@ uint64_t Store::BytesOf(const Entity& entity) const {
 void Store::SaveEntity(Entity& entity, ByteWriter& out) const {
   const Ring& ring = entity.ring;
   out.Text(entity.key);
+  out.Fixed(entity.newest_ts);
   for (const WindowPlan& window : windows_) {
     if (window.grows && window.state >= 0) {
       const uint64_t begin = entity.spans[window.frame].begin;
@@ -356,6 +360,7 @@ void Store::SaveEntity(Entity& entity, ByteWriter& out) const {
 
 Result<void> Store::RestoreEntity(Entity& entity, ByteReader& in, const Horizon& horizon,
                                   const EventPlace& newest) {
+  entity.newest_ts = in.Fixed<int64_t>();
   for (const WindowPlan& window : windows_) {
     if (window.grows && window.state >= 0) {
       FUQI_RETURN_IF_ERROR(RestoreGrowing(entity.growing[window.state], window, in));
@@ -374,7 +379,9 @@ Result<void> Store::RestoreEntity(Entity& entity, ByteReader& in, const Horizon&
     previous = place;
     entity.ring.PushBack(entry_.data());
   }
-  if (!in.ok()) {
+  const bool newer =
+      entity.ring.empty() ? entity.newest_ts >= horizon.open : entity.newest_ts != previous.ts;
+  if (!in.ok() || newer || entity.newest_ts > newest.ts || IsPast(entity, horizon)) {
     return Malformed();
   }
   Resume(entity, horizon);

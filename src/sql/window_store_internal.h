@@ -53,6 +53,7 @@ struct Entity {
 
   std::string key;
   Ring ring;
+  int64_t newest_ts = INT64_MIN;  // of all its events
   uint64_t settled = 0;     // first entry that is not older than any event that may still come
   std::vector<Span> spans;  // of each frame
   std::vector<Moving> moving;
@@ -67,8 +68,12 @@ struct Horizon {
 // The windows of one list of partition expressions.
 class Store {
  public:
-  Store(std::vector<int> partitions, std::vector<Type> partition_types)
-      : partitions_(std::move(partitions)), partition_types_(std::move(partition_types)) {}
+  // `lifetime_us`: how long after an event its key may come again, where the key has a part of the
+  // calendar (a day, a month); 0: for ever.
+  Store(std::vector<int> partitions, std::vector<Type> partition_types, int64_t lifetime_us)
+      : partitions_(std::move(partitions)),
+        partition_types_(std::move(partition_types)),
+        lifetime_us_(lifetime_us) {}
 
   // ---- Compilation.
 
@@ -123,10 +128,12 @@ class Store {
   Entity& Touch();
   // A key without any row that could still matter: a new one would be as good.
   static bool IsForgotten(const Entity& entity);
+  // A key that no event can have any more.
+  bool IsPast(const Entity& entity, const Horizon& horizon) const;
   void Drop(Entities::iterator entity);
   // The keys not touched for longest come first; a key touched later but with an earlier event
   // waits at most for them.
-  void DropExpired(int most);
+  void DropExpired(const Horizon& horizon, int most);
   uint64_t BytesOf(const Entity& entity) const;
 
   // ---- Rows come (window_frames.cc).
@@ -198,6 +205,7 @@ class Store {
   // Of the level's programs.
   std::vector<int> partitions_;
   std::vector<Type> partition_types_;
+  int64_t lifetime_us_;
   std::vector<Bit> bits_;
   std::vector<int> slot_programs_;
   std::vector<Type> slot_types_;
