@@ -21,6 +21,12 @@ struct GenerateCommand {
   std::string out;
 };
 
+// What is wrong with a value given on the command line.
+template <class T>
+Result<T> AsUsage(Result<T> result) {
+  return result ? std::move(result) : Result<T>(result.error().WithCode(ErrorCode::kUsage));
+}
+
 Result<void> ReadPatterns(const std::vector<std::string>& texts, scene::GenerateOptions& options) {
   for (const std::string& text : texts) {
     const size_t equals = text.find('=');
@@ -38,9 +44,10 @@ Result<void> ReadPatterns(const std::vector<std::string>& texts, scene::Generate
 }
 
 Result<int> RunGenerate(GenerateCommand command, Context& context) {
-  FUQI_RETURN_IF_ERROR(ReadPatterns(command.patterns, command.options));
-  FUQI_ASSIGN_OR_RETURN(command.options.start_us, ParseTimestamp(command.start));
-  FUQI_ASSIGN_OR_RETURN(const scene::Generated generated, scene::Generate(command.options));
+  FUQI_RETURN_IF_ERROR(AsUsage(ReadPatterns(command.patterns, command.options)));
+  FUQI_ASSIGN_OR_RETURN(command.options.start_us, AsUsage(ParseTimestamp(command.start)));
+  FUQI_ASSIGN_OR_RETURN(const scene::Generated generated,
+                        AsUsage(scene::Generate(command.options)));
 
   Disk& disk = SystemDisk();
   FUQI_RETURN_IF_ERROR(disk.MakeDirs(command.out));
@@ -73,16 +80,20 @@ void AddGenerateCommands(Cli& cli) {
       cli.root(), "generate",
       cli.Text("Make payments that never happened, with planted laundering and card fraud"),
       [command](Context& context) { return RunGenerate(*command, context); });
-  app->add_option("DIR,--out", command->out, cli.Text("Folder for transactions.csv and labels.csv"))
-      ->required()
-      ->type_name("DIR");
+  app->add_option("DIR", command->out, cli.Text("Folder for transactions.csv and labels.csv"))
+      ->required();
   app->add_option("--seed", command->options.seed, cli.Text("The same seed gives the same files"))
+      ->type_name("N")
+      ->check(CLI::NonNegativeNumber)
       ->capture_default_str();
   app->add_option("--accounts", command->options.accounts, cli.Text("How many accounts"))
+      ->type_name("N")
       ->capture_default_str();
   app->add_option("--days", command->options.days, cli.Text("How many days"))
+      ->type_name("N")
       ->capture_default_str();
   app->add_option("--start", command->start, cli.Text("The first day's beginning, in UTC"))
+      ->type_name("TIME")
       ->capture_default_str();
   app->add_option("--pattern", command->patterns,
                   cli.Text("How many of a pattern are planted, as in cycle=3; may be repeated"))

@@ -12,6 +12,7 @@ namespace fuqi::scene {
 
 namespace {
 
+constexpr std::array<std::string_view, 3> kChannels = {"transfer", "card", "payroll"};
 constexpr std::array<std::string_view, kPatterns> kNames = {
     "fan_out", "fan_in",         "cycle",          "random",    "bipartite",
     "stack",   "scatter_gather", "gather_scatter", "card_fraud"};
@@ -24,7 +25,6 @@ struct Profile {
   int64_t usual_card_fen;
   int64_t salary_fen;
   int32_t employer;
-  int salary_day;  // of the month-like period of 30 days
   int32_t device;
   std::vector<int32_t> friends;  // whom it pays again and again
   std::vector<int32_t> shops;
@@ -84,8 +84,7 @@ class Generator {
       profile.usual_transfer_fen = Around(25'000, 0.3);
       profile.usual_card_fen = Around(8'000, 0.6);
       profile.salary_fen = Around(90'000, 0.2);
-      profile.employer = AnyAccount();
-      profile.salary_day = static_cast<int>(random_.Below(30));
+      profile.employer = AnyMerchant();
       profile.device = account;
       for (int i = 0, n = 2 + static_cast<int>(random_.Below(8)); i < n; ++i) {
         profile.friends.push_back(AnyAccount());
@@ -113,9 +112,12 @@ class Generator {
         Card(midnight + WakingTime(), account, shop, Around(profile.usual_card_fen, 0.8),
              profile.device, random_.Chance(0.002), -1);
       }
-      if (day % 30 == profile.salary_day) {
-        Transfer(midnight + 9 * kHourUs + random_.Between(0, 3600) * kSecondUs, profile.employer,
-                 account, profile.salary_fen);
+      if (day % 30 == profile.employer % 30) {  // all of an employer's staff on one day
+        out_.transactions.push_back({.ts_us = midnight + 9 * kHourUs,
+                                     .payer = profile.employer,
+                                     .payee = account,
+                                     .amount_fen = profile.salary_fen,
+                                     .channel = Channel::kPayroll});
       }
     }
   }
@@ -134,16 +136,16 @@ class Generator {
                                  .amount_fen = fen,
                                  .device = device,
                                  .planted = planted,
-                                 .card = true,
+                                 .channel = Channel::kCard,
                                  .abroad = abroad});
   }
 
   // --- planted patterns ---
 
   // `count` accounts that no other pattern uses.
-  std::vector<int32_t> Fresh(int count) {
+  std::vector<int32_t> Fresh(int64_t count) {
     std::vector<int32_t> accounts;
-    while (static_cast<int>(accounts.size()) < count) {
+    while (std::ssize(accounts) < count) {
       const int32_t account = AnyAccount();
       if (!used_[account]) {
         used_[account] = true;
@@ -151,9 +153,6 @@ class Generator {
       }
     }
     return accounts;
-  }
-  static std::vector<int32_t> Slice(const std::vector<int32_t>& all, size_t from, size_t count) {
-    return {all.begin() + from, all.begin() + from + count};
   }
   // Every one of `from` pays some of `total`, split over `to`, within `span` from `start`.
   void Move(const std::vector<int32_t>& from, const std::vector<int32_t>& to, int64_t total,
@@ -182,75 +181,97 @@ class Generator {
     }
   }
 
-  std::vector<int32_t> PlantLaundering(Pattern pattern) {
-    const int n = static_cast<int>(random_.Between(8, 14));
-    const int64_t total = random_.Between(500'000, 3'000'000);   // 5,000 to 30,000 yuan
-    const int64_t kept = total * random_.Between(92, 98) / 100;  // what is passed on
-    const int64_t stage = random_.Between(6, 30) * kHourUs;
-    const int64_t room = std::max<int64_t>(kDayUs, options_.days * kDayUs - 3 * stage - kDayUs);
-    const int64_t start =
+  // How one planted pattern of laundering runs.
+  struct Scheme {
+    int64_t members;
+    int64_t total;  // what enters, in fen
+    int64_t kept;   // what is passed on after the launderers' share
+    int64_t stage;  // how long one step takes
+    int64_t start;
+  };
+
+  Scheme DrawScheme() {
+    Scheme scheme{};
+    scheme.members = random_.Between(8, 14);
+    scheme.total = random_.Between(500'000, 3'000'000);  // 5,000 to 30,000 yuan
+    scheme.kept = scheme.total * random_.Between(92, 98) / 100;
+    scheme.stage = random_.Between(6, 30) * kHourUs;
+    const int64_t room =
+        std::max<int64_t>(kDayUs, options_.days * kDayUs - 3 * scheme.stage - kDayUs);
+    scheme.start =
         options_.start_us + static_cast<int64_t>(random_.Unit() * static_cast<double>(room));
-    std::vector<int32_t> all;
+    return scheme;
+  }
+
+  std::vector<int32_t> PlantLaundering(Pattern pattern) {
+    const Scheme scheme = DrawScheme();
+    switch (pattern) {
+      case Pattern::kCycle:
+        return PlantCycle(scheme);
+      case Pattern::kRandom:
+        return PlantWalk(scheme);
+      default:
+        return PlantLayers(scheme, LayersOf(pattern, scheme.members));
+    }
+  }
+
+  // How many accounts stand in each layer of a pattern whose money moves from layer to layer.
+  static std::vector<int64_t> LayersOf(Pattern pattern, int64_t n) {
     switch (pattern) {
       case Pattern::kFanOut:
-        all = Fresh(n + 1);
-        Move(Slice(all, 0, 1), Slice(all, 1, n), total, start, stage);
-        break;
+        return {1, n};
       case Pattern::kFanIn:
-        all = Fresh(n + 1);
-        Move(Slice(all, 1, n), Slice(all, 0, 1), total, start, stage);
-        break;
-      case Pattern::kCycle: {
-        all = Fresh(n);
-        int64_t fen = total / 10;
-        for (int hop = 0; hop < n; ++hop) {
-          Transfer(start + hop * (2 * stage / n) + random_.Between(0, 30) * kMinuteUs, all[hop],
-                   all[(hop + 1) % n], fen, current_);
-          fen = fen * random_.Between(95, 99) / 100;
-        }
-        break;
+        return {n, 1};
+      case Pattern::kBipartite:
+        return {n / 2, n - n / 2};
+      case Pattern::kStack:
+        return {n / 3, n / 3, n - n / 3 * 2};
+      case Pattern::kScatterGather:
+        return {1, n - 2, 1};
+      case Pattern::kGatherScatter:
+        return {n / 2, 1, n - n / 2 - 1};
+      default:
+        return {};
+    }
+  }
+
+  std::vector<int32_t> PlantLayers(const Scheme& scheme, const std::vector<int64_t>& sizes) {
+    std::vector<int32_t> all;
+    std::vector<int32_t> from;
+    int64_t start = scheme.start;
+    for (size_t i = 0; i < sizes.size(); ++i) {
+      const std::vector<int32_t> to = Fresh(sizes[i]);
+      if (i > 0) {
+        Move(from, to, i == 1 ? scheme.total : scheme.kept, start, scheme.stage);
+        start += scheme.stage;
       }
-      case Pattern::kRandom: {
-        all = Fresh(n);
-        for (int hop = 0; hop < 2 * n; ++hop) {
-          const auto payer = static_cast<size_t>(hop < n ? hop : random_.Below(n));
-          const size_t payee = (payer + 1 + random_.Below(n - 1)) % n;
-          Transfer(start + hop * (2 * stage / (2 * n)), all[payer], all[payee],
-                   Around(total / (2 * n), 0.3), current_);
-        }
-        break;
-      }
-      case Pattern::kBipartite: {
-        all = Fresh(n);
-        const int half = n / 2;
-        Move(Slice(all, 0, half), Slice(all, half, n - half), total, start, stage);
-        break;
-      }
-      case Pattern::kStack: {
-        all = Fresh(n);
-        const int third = n / 3;
-        const auto middle = Slice(all, third, third);
-        Move(Slice(all, 0, third), middle, total, start, stage);
-        Move(middle, Slice(all, 2 * third, n - 2 * third), kept, start + stage, stage);
-        break;
-      }
-      case Pattern::kScatterGather: {
-        all = Fresh(n);
-        const auto middle = Slice(all, 1, n - 2);
-        Move(Slice(all, 0, 1), middle, total, start, stage);
-        Move(middle, Slice(all, n - 1, 1), kept, start + stage, stage);
-        break;
-      }
-      case Pattern::kGatherScatter: {
-        all = Fresh(n);
-        const int half = n / 2;
-        const auto middle = Slice(all, half, 1);
-        Move(Slice(all, 0, half), middle, total, start, stage);
-        Move(middle, Slice(all, half + 1, n - half - 1), kept, start + stage, stage);
-        break;
-      }
-      case Pattern::kCardFraud:
-        break;
+      all.insert(all.end(), to.begin(), to.end());
+      from = to;
+    }
+    return all;
+  }
+
+  std::vector<int32_t> PlantCycle(const Scheme& scheme) {
+    const std::vector<int32_t> all = Fresh(scheme.members);
+    int64_t fen = scheme.total / 10;
+    for (size_t hop = 0; hop < all.size(); ++hop) {
+      const int64_t begin = 2 * scheme.stage / scheme.members * static_cast<int64_t>(hop);
+      Transfer(scheme.start + begin + random_.Between(0, 30) * kMinuteUs, all[hop],
+               all[(hop + 1) % all.size()], fen, current_);
+      fen = fen * random_.Between(95, 99) / 100;
+    }
+    return all;
+  }
+
+  // Each account pays some other once, and then some of them again.
+  std::vector<int32_t> PlantWalk(const Scheme& scheme) {
+    const std::vector<int32_t> all = Fresh(scheme.members);
+    const size_t hops = 2 * all.size();
+    for (size_t hop = 0; hop < hops; ++hop) {
+      const size_t payer = hop < all.size() ? hop : random_.Below(all.size());
+      const size_t payee = (payer + 1 + random_.Below(all.size() - 1)) % all.size();
+      Transfer(scheme.start + scheme.stage / scheme.members * static_cast<int64_t>(hop), all[payer],
+               all[payee], Around(scheme.total / scheme.members / 2, 0.3), current_);
     }
     return all;
   }
@@ -310,6 +331,12 @@ Result<Generated> Generate(const GenerateOptions& options) {
     return Err(ErrorCode::kInvalidArgument, "days must lie between 7 and 3,650, not {}",
                options.days);
   }
+  constexpr int64_t kFirst = -kDayUs * 25'567;  // 1900-01-01
+  constexpr int64_t kLast = kDayUs * 84'006;    // 2200-01-01
+  if (options.start_us < kFirst || options.start_us > kLast) {
+    return Err(ErrorCode::kInvalidArgument, "the start must lie between {} and {}, not at {}",
+               TimestampToText(kFirst), TimestampToText(kLast), TimestampToText(options.start_us));
+  }
   int64_t planted = 0;
   for (int count : options.patterns) {
     if (count < 0) {
@@ -335,7 +362,7 @@ std::string TransactionsCsv(const Generated& generated) {
     fmt::format_to(std::back_inserter(out), "g{},{},{},{},{}.{:02},{},{},", ++number,
                    TimestampToText(t.ts_us), Name(t.payer, generated.accounts),
                    Name(t.payee, generated.accounts), t.amount_fen / 100, t.amount_fen % 100,
-                   t.card ? "card" : "transfer", t.abroad ? "XX" : "CN");
+                   kChannels[static_cast<size_t>(t.channel)], t.abroad ? "XX" : "CN");
     if (t.device >= 0) {
       fmt::format_to(std::back_inserter(out), "D{}", t.device);
     }

@@ -43,14 +43,20 @@ struct GenerateOptions {
                                          2, 2, 2, 6};  // how many of each are planted
 };
 
+enum class Channel : uint8_t {
+  kTransfer,  // an account pays an account
+  kCard,      // an account pays a merchant
+  kPayroll,   // a merchant pays its staff
+};
+
 struct Transaction {
   int64_t ts_us = 0;
-  int32_t payer = 0;       // index of an account
-  int32_t payee = 0;       // index of an account, or accounts + index of a merchant
+  int32_t payer = 0;       // index of an account, or accounts + index of a merchant
+  int32_t payee = 0;       // likewise
   int64_t amount_fen = 0;  // > 0
   int32_t device = -1;     // -1: none
   int32_t planted = -1;    // which planted pattern it belongs to; -1: ordinary life
-  bool card = false;
+  Channel channel = Channel::kTransfer;
   bool abroad = false;
 };
 

@@ -75,8 +75,8 @@ TEST(Generate, TransactionsStandInTimeOrderWithPositiveAmountsAndNoSelfPayment) 
     const Transaction& t = generated.transactions[i];
     EXPECT_GT(t.amount_fen, 0);
     EXPECT_NE(t.payer, t.payee);
-    EXPECT_LT(t.payer, options.accounts);
-    EXPECT_EQ(t.card, t.payee >= options.accounts);
+    EXPECT_EQ(t.channel == Channel::kPayroll, t.payer >= options.accounts);
+    EXPECT_EQ(t.channel == Channel::kCard, t.payee >= options.accounts);
     if (i > 0) {
       EXPECT_GE(t.ts_us, generated.transactions[i - 1].ts_us);
     }
@@ -190,7 +190,7 @@ TEST(CardFraud, SmallPaymentsComeBeforeLargeOnesFromOneStrangeDevice) {
     for (const Transaction& t : flow.moves) {
       EXPECT_EQ(t.device, flow.moves.front().device);
       EXPECT_NE(t.device, t.payer);
-      EXPECT_TRUE(t.card);
+      EXPECT_EQ(t.channel, Channel::kCard);
     }
   });
 }
@@ -206,6 +206,8 @@ TEST(Generate, RefusesOptionsOutOfBounds) {
   EXPECT_TRUE(refused([](GenerateOptions& o) { o.accounts = 5'000'001; }));
   EXPECT_TRUE(refused([](GenerateOptions& o) { o.days = 6; }));
   EXPECT_TRUE(refused([](GenerateOptions& o) { o.days = 3'651; }));
+  EXPECT_TRUE(refused([](GenerateOptions& o) { o.start_us = 253'402'300'799'000'000; }));
+  EXPECT_TRUE(refused([](GenerateOptions& o) { o.start_us = -o.start_us * 2; }));
   EXPECT_TRUE(refused([](GenerateOptions& o) { o.patterns[0] = -1; }));
   EXPECT_TRUE(refused([](GenerateOptions& o) { o.patterns[0] = 1'000; }));
 }
