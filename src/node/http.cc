@@ -71,8 +71,8 @@ struct Session {
   Phase phase = Phase::kHandshake;
   int64_t deadline_ns = 0;
   bool expired = false;
-  uint64_t exchange =
-      0;  // number of the request in hand: a late answer to an earlier one is dropped
+  // Number of the request in hand: a late answer to an earlier one is dropped.
+  uint64_t exchange = 0;
   std::optional<HttpResponse> answer;
 };
 
@@ -163,11 +163,14 @@ Result<void> ConfigureTls(asio::ssl::context& context, const TlsSettings& settin
         .At({.file = settings.certificate});
   }
   context.use_private_key_file(settings.private_key, asio::ssl::context::pem, error);
-  if (error) {
+  const bool other =
+      ERR_GET_LIB(static_cast<unsigned long>(error.value())) == ERR_LIB_X509 &&
+      ERR_GET_REASON(static_cast<unsigned long>(error.value())) == X509_R_KEY_VALUES_MISMATCH;
+  if (error && !other) {
     return Err(ErrorCode::kConfig, "the private key cannot be used: {}", error.message())
         .At({.file = settings.private_key});
   }
-  if (SSL_CTX_check_private_key(ssl) != 1) {
+  if (other || SSL_CTX_check_private_key(ssl) != 1) {
     return Err(ErrorCode::kConfig, "the private key is not that of the certificate {}",
                settings.certificate)
         .At({.file = settings.private_key});
@@ -217,6 +220,18 @@ struct HttpServer::Impl {
   Result<void> Listen(const HttpSettings& settings);
   asio::awaitable<void> Accept();
   asio::awaitable<void> Connection(Shard& shard, tcp::socket socket);
+  // A request as it was read.
+  struct Received {
+    HttpRequest request;
+    std::optional<HttpResponse> response;  // given already: the handler is not asked
+    bool gone = false;                     // the client is
+    bool whole = false;  // nothing of it is left unread, to be taken for the next request
+    bool keep_alive = false;
+  };
+  template <class Stream>
+  asio::awaitable<Received> Receive(Session& session, Stream& stream, beast::flat_buffer& buffer);
+  asio::awaitable<HttpResponse> Answer(Shard& shard, std::shared_ptr<Session> session,
+                                       HttpRequest request);
   template <class Stream>
   asio::awaitable<void> Converse(Shard& shard, const std::shared_ptr<Session>& session,
                                  Stream& stream);
@@ -319,84 +334,99 @@ Reply HttpServer::Impl::ReplyTo(Shard& shard, const std::shared_ptr<Session>& se
   };
 }
 
+// Reads one request. What is wrong with its head, by the handler's word, ends it before its body.
+template <class Stream>
+asio::awaitable<HttpServer::Impl::Received> HttpServer::Impl::Receive(Session& session,
+                                                                      Stream& stream,
+                                                                      beast::flat_buffer& buffer) {
+  Received received;
+  HttpRequest& request = received.request;
+  request.started_ns = NowNs();
+  session.Enter(Session::Phase::kReading, bounds.request_ms);
+  http::request_parser<http::string_body> parser;
+  parser.header_limit(bounds.header_bytes);
+  parser.body_limit(bounds.body_bytes);
+  auto [error, size] = co_await http::async_read_header(stream, buffer, parser, kAwait);
+  if (!error) {
+    const auto& head = parser.get();
+    request.method = std::string_view(head.method_string());
+    std::string_view target = head.target();
+    size_t question = std::min(target.find('?'), target.size());
+    request.path = target.substr(0, question);
+    request.query = target.substr(std::min(question + 1, target.size()));
+    request.content_type = std::string_view(head[http::field::content_type]);
+    request.authorization = std::string_view(head[http::field::authorization]);
+    request.language = LanguageFromHeader(head[http::field::accept_language]);
+    received.response = handler.Admit(request);
+    if (!received.response && !parser.is_done()) {
+      if (beast::iequals(head[http::field::expect], "100-continue")) {
+        static constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
+        co_await asio::async_write(stream, asio::buffer(kContinue), kAwait);
+      }
+      std::tie(error, size) = co_await http::async_read(stream, buffer, parser, kAwait);
+    }
+  }
+  received.gone = error && !session.expired && !IsProtocolError(error);
+  if (error) {
+    received.response =
+        handler.Refuse(session.expired ? HttpFault::kTimeout : FaultOf(error), request.language);
+  }
+  received.whole = !error && parser.is_done();
+  received.keep_alive = received.whole && parser.keep_alive();
+  request.body = std::move(parser.get().body());
+  co_return received;
+}
+
+// What the handler makes of a request, or that it did not answer in time.
+asio::awaitable<HttpResponse> HttpServer::Impl::Answer(Shard& shard,
+                                                       std::shared_ptr<Session> session,
+                                                       HttpRequest request) {
+  session->Enter(Session::Phase::kAnswering, bounds.answer_ms);
+  ++session->exchange;
+  session->answer.reset();
+  const Language language = request.language;
+  handler.Handle(std::move(request), ReplyTo(shard, session));
+  while (!session->answer && !session->expired) {
+    co_await session->wake.async_wait(kAwait);
+  }
+  ++session->exchange;
+  co_return session->answer ? *std::exchange(session->answer, std::nullopt)
+                            : handler.Refuse(HttpFault::kNoAnswer, language);
+}
+
 // One request after another, until the client or a bound ends it.
 template <class Stream>
 asio::awaitable<void> HttpServer::Impl::Converse(Shard& shard,
                                                  const std::shared_ptr<Session>& session,
                                                  Stream& stream) {
-  using Phase = Session::Phase;
   beast::flat_buffer buffer(bounds.header_bytes + (64 << 10));
   for (bool keep_alive = true; keep_alive && !draining;) {
     if (buffer.size() == 0) {
-      session->Enter(Phase::kIdle, bounds.idle_ms);
+      session->Enter(Session::Phase::kIdle, bounds.idle_ms);
       auto [error, size] = co_await stream.async_read_some(buffer.prepare(2048), kAwait);
       if (error) {
         co_return;
       }
       buffer.commit(size);
     }
-
-    HttpRequest request;
-    request.started_ns = NowNs();
-    session->Enter(Phase::kReading, bounds.request_ms);
-    http::request_parser<http::string_body> parser;
-    parser.header_limit(bounds.header_bytes);
-    parser.body_limit(bounds.body_bytes);
-    auto [error, size] = co_await http::async_read_header(stream, buffer, parser, kAwait);
-    std::optional<HttpResponse> response;
-    if (!error) {
-      const auto& head = parser.get();
-      request.method = std::string_view(head.method_string());
-      std::string_view target = head.target();
-      size_t question = std::min(target.find('?'), target.size());
-      request.path = target.substr(0, question);
-      request.query = target.substr(std::min(question + 1, target.size()));
-      request.content_type = std::string_view(head[http::field::content_type]);
-      request.authorization = std::string_view(head[http::field::authorization]);
-      request.language = LanguageFromHeader(head[http::field::accept_language]);
-      response = handler.Admit(request);
-      if (!response && !parser.is_done()) {
-        if (beast::iequals(head[http::field::expect], "100-continue")) {
-          static constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
-          co_await asio::async_write(stream, asio::buffer(kContinue), kAwait);
-        }
-        std::tie(error, size) = co_await http::async_read(stream, buffer, parser, kAwait);
-      }
-    }
-    const bool is_head = request.method == "HEAD";
-    if (error && !session->expired && !IsProtocolError(error)) {
-      co_return;  // the client went away
-    }
-    if (error) {
-      response =
-          handler.Refuse(session->expired ? HttpFault::kTimeout : FaultOf(error), request.language);
-    }
-    // What is left unread of a refused request must not be taken for the next one.
-    const bool whole = !error && parser.is_done();
-    keep_alive = whole && parser.keep_alive();
-    const size_t route = request.route;
-    const int64_t started_ns = request.started_ns;
-    std::string caller = request.caller;
-    if (!response) {
-      session->Enter(Phase::kAnswering, bounds.answer_ms);
-      ++session->exchange;
-      session->answer.reset();
-      const Language language = request.language;
-      request.body = std::move(parser.get().body());
-      handler.Handle(std::move(request), ReplyTo(shard, session));
-      while (!session->answer && !session->expired) {
-        co_await session->wake.async_wait(kAwait);
-      }
-      response = session->answer ? std::move(session->answer)
-                                 : handler.Refuse(HttpFault::kNoAnswer, language);
-      ++session->exchange;
-    }
-    handler.Answered(route, caller, response->status, NowNs() - started_ns);
-    keep_alive = keep_alive && !draining;
-    if (!co_await Send(shard, *session, stream, *response, keep_alive, !is_head)) {
+    Received received = co_await Receive(*session, stream, buffer);
+    if (received.gone) {
       co_return;
     }
-    if (!whole) {
+    const bool is_head = received.request.method == "HEAD";
+    const size_t route = received.request.route;
+    const int64_t started_ns = received.request.started_ns;
+    const std::string caller = received.request.caller;
+    if (!received.response) {
+      received.response = co_await Answer(shard, session, std::move(received.request));
+    }
+    const HttpResponse& response = *received.response;
+    handler.Answered(route, caller, response.status, NowNs() - started_ns);
+    keep_alive = received.keep_alive && !draining;
+    if (!co_await Send(shard, *session, stream, response, keep_alive, !is_head)) {
+      co_return;
+    }
+    if (!received.whole) {
       co_await Linger(*session, stream);
     }
   }

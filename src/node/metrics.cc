@@ -33,6 +33,90 @@ std::string Escaped(std::string_view text) {
   return out;
 }
 
+// The families of packs. One family's lines must stand together, hence one pass over the packs for
+// each of them.
+class PackText {
+ public:
+  PackText(const std::vector<PackGauges>& packs, std::string& out) : packs_(packs), out_(out) {}
+
+  void Decisions() {
+    Value("fuqi_pack_ready", "gauge", "1 while the pack's log takes records.",
+          [](const PackGauges& p) { return uint64_t{p.ready}; });
+    ByLabel(
+        "fuqi_decisions_total", "Decisions made durable, by action.", "action",
+        [](const PackGauges& p) { return std::span<const Counter>(p.metrics->decisions); },
+        [](size_t i) { return decide::ActionName(static_cast<decide::Action>(i)); });
+    Value("fuqi_decisions_repeated_total", "counter",
+          "Events answered with the decision taken on them before.",
+          [](const PackGauges& p) { return p.metrics->repeated.value(); });
+    Value("fuqi_event_conflicts_total", "counter",
+          "Events refused because their id is taken by another content.",
+          [](const PackGauges& p) { return p.metrics->conflicts.value(); });
+    ByLabel(
+        "fuqi_shed_total", "Events answered with the pack's default action and recorded as such.",
+        "reason", [](const PackGauges& p) { return std::span<const Counter>(p.metrics->shed); },
+        [](size_t i) { return kShedNames[i]; });
+    Value("fuqi_refused_total", "counter",
+          "Events refused without an action: every queue was full.",
+          [](const PackGauges& p) { return p.metrics->refused.value(); });
+    Value("fuqi_queue_depth", "gauge", "Events waiting for the decider.",
+          [](const PackGauges& p) { return uint64_t{p.queue_depth}; });
+    Distribution("fuqi_decision_seconds",
+                 "From a request's first byte to its decision being durable.",
+                 [](const PackGauges& p) -> const Histogram& { return p.metrics->decision_ns; });
+  }
+
+  void Log() {
+    Each("fuqi_pack_info", "gauge", "The pack that decides, by the hash of its content.",
+         [&](const PackGauges& p, const std::string& pack) {
+           Line("fuqi_pack_info", fmt::format("{},hash=\"{}\"", pack, p.pack_hash), 1);
+         });
+    Distribution("fuqi_commit_seconds", "One write and sync of the log.",
+                 [](const PackGauges& p) -> const Histogram& { return p.metrics->commit_ns; });
+    Distribution("fuqi_commit_events", "Events of one commit.",
+                 [](const PackGauges& p) -> const Histogram& { return p.metrics->batch_events; });
+    Value("fuqi_log_bytes", "gauge", "Size of the log on disk.",
+          [](const PackGauges& p) { return p.log_bytes; });
+    Value("fuqi_log_records", "gauge", "Records that the log holds.",
+          [](const PackGauges& p) { return p.log_records; });
+  }
+
+ private:
+  // `lines` gets each pack and its label.
+  template <class Lines>
+  void Each(std::string_view name, std::string_view type, std::string_view help, Lines lines) {
+    Family(out_, name, type, help);
+    for (const PackGauges& pack : packs_) {
+      lines(pack, fmt::format("pack=\"{}\"", Escaped(pack.pack)));
+    }
+  }
+  void Line(std::string_view name, const std::string& labels, uint64_t n) {
+    out_ += fmt::format("{}{{{}}} {}\n", name, labels, n);
+  }
+  template <class Of>
+  void Value(std::string_view name, std::string_view type, std::string_view help, Of of) {
+    Each(name, type, help,
+         [&](const PackGauges& p, const std::string& pack) { Line(name, pack, of(p)); });
+  }
+  template <class Of, class NameOf>
+  void ByLabel(std::string_view name, std::string_view help, std::string_view label, Of of,
+               NameOf name_of) {
+    Each(name, "counter", help, [&](const PackGauges& p, const std::string& pack) {
+      for (size_t i = 0; const Counter& counter : of(p)) {
+        Line(name, fmt::format("{},{}=\"{}\"", pack, label, name_of(i++)), counter.value());
+      }
+    });
+  }
+  template <class Of>
+  void Distribution(std::string_view name, std::string_view help, Of of) {
+    Each(name, "histogram", help,
+         [&](const PackGauges& p, const std::string& pack) { of(p).Render(name, pack, out_); });
+  }
+
+  const std::vector<PackGauges>& packs_;
+  std::string& out_;
+};
+
 }  // namespace
 
 void Histogram::Observe(uint64_t value) {
@@ -90,7 +174,15 @@ std::string Metrics::Render(const std::vector<PackGauges>& packs, std::string_vi
   std::string out;
   Family(out, "fuqi_build_info", "gauge", "The running version.");
   out += fmt::format("fuqi_build_info{{version=\"{}\"}} 1\n", Escaped(version));
+  RenderRequests(out);
+  RenderConnections(out);
+  PackText text(packs, out);
+  text.Decisions();
+  text.Log();
+  return out;
+}
 
+void Metrics::RenderRequests(std::string& out) const {
   Family(out, "fuqi_http_requests_total", "counter",
          "Requests answered, by route and status code.");
   for (const auto& route : routes_) {
@@ -110,91 +202,20 @@ std::string Metrics::Render(const std::vector<PackGauges>& packs, std::string_vi
                                fmt::format("route=\"{}\"", route->path), out);
     }
   }
-  Family(out, "fuqi_connections", "gauge", "Open connections.");
-  out += fmt::format("fuqi_connections {}\n", connections.load(std::memory_order_relaxed));
-  Family(out, "fuqi_connections_accepted_total", "counter", "Connections accepted.");
-  out += fmt::format("fuqi_connections_accepted_total {}\n", connections_accepted.value());
-  Family(out, "fuqi_connections_refused_total", "counter",
-         "Connections closed at once because the bound was reached.");
-  out += fmt::format("fuqi_connections_refused_total {}\n", connections_refused.value());
-  Family(out, "fuqi_tls_failures_total", "counter", "TLS handshakes that failed.");
-  out += fmt::format("fuqi_tls_failures_total {}\n", tls_failures.value());
+}
 
-  // One family's lines must stand together, hence one pass over the packs for each family.
-  auto each = [&](std::string_view name, std::string_view type, std::string_view help, auto line) {
+void Metrics::RenderConnections(std::string& out) const {
+  auto one = [&](std::string_view name, std::string_view type, std::string_view help, auto n) {
     Family(out, name, type, help);
-    for (const PackGauges& pack : packs) {
-      line(pack, fmt::format("pack=\"{}\"", Escaped(pack.pack)));
-    }
+    out += fmt::format("{} {}\n", name, n);
   };
-  auto value = [&](std::string_view name, const std::string& labels, uint64_t n) {
-    out += fmt::format("{}{{{}}} {}\n", name, labels, n);
-  };
-  each("fuqi_pack_info", "gauge", "The pack that decides, by the hash of its content.",
-       [&](const PackGauges& p, const std::string& labels) {
-         value("fuqi_pack_info", fmt::format("{},hash=\"{}\"", labels, p.pack_hash), 1);
-       });
-  each("fuqi_pack_ready", "gauge", "1 while the pack's log takes records.",
-       [&](const PackGauges& p, const std::string& labels) {
-         value("fuqi_pack_ready", labels, p.ready ? 1 : 0);
-       });
-  each("fuqi_decisions_total", "counter", "Decisions made durable, by action.",
-       [&](const PackGauges& p, const std::string& labels) {
-         for (size_t i = 0; i < p.metrics->decisions.size(); ++i) {
-           value("fuqi_decisions_total",
-                 fmt::format("{},action=\"{}\"", labels,
-                             decide::ActionName(static_cast<decide::Action>(i))),
-                 p.metrics->decisions[i].value());
-         }
-       });
-  each("fuqi_decisions_repeated_total", "counter",
-       "Events answered with the decision taken on them before.",
-       [&](const PackGauges& p, const std::string& labels) {
-         value("fuqi_decisions_repeated_total", labels, p.metrics->repeated.value());
-       });
-  each("fuqi_event_conflicts_total", "counter",
-       "Events refused because their id is taken by another content.",
-       [&](const PackGauges& p, const std::string& labels) {
-         value("fuqi_event_conflicts_total", labels, p.metrics->conflicts.value());
-       });
-  each("fuqi_shed_total", "counter",
-       "Events answered with the pack's default action and recorded as such.",
-       [&](const PackGauges& p, const std::string& labels) {
-         for (size_t i = 0; i < p.metrics->shed.size(); ++i) {
-           value("fuqi_shed_total", fmt::format("{},reason=\"{}\"", labels, kShedNames[i]),
-                 p.metrics->shed[i].value());
-         }
-       });
-  each("fuqi_refused_total", "counter", "Events refused without an action: every queue was full.",
-       [&](const PackGauges& p, const std::string& labels) {
-         value("fuqi_refused_total", labels, p.metrics->refused.value());
-       });
-  each("fuqi_queue_depth", "gauge", "Events waiting for the decider.",
-       [&](const PackGauges& p, const std::string& labels) {
-         value("fuqi_queue_depth", labels, p.queue_depth);
-       });
-  each("fuqi_decision_seconds", "histogram",
-       "From a request's first byte to its decision being durable.",
-       [&](const PackGauges& p, const std::string& labels) {
-         p.metrics->decision_ns.Render("fuqi_decision_seconds", labels, out);
-       });
-  each("fuqi_commit_seconds", "histogram", "One write and sync of the log.",
-       [&](const PackGauges& p, const std::string& labels) {
-         p.metrics->commit_ns.Render("fuqi_commit_seconds", labels, out);
-       });
-  each("fuqi_commit_events", "histogram", "Events of one commit.",
-       [&](const PackGauges& p, const std::string& labels) {
-         p.metrics->batch_events.Render("fuqi_commit_events", labels, out);
-       });
-  each("fuqi_log_bytes", "gauge", "Size of the log on disk.",
-       [&](const PackGauges& p, const std::string& labels) {
-         value("fuqi_log_bytes", labels, p.log_bytes);
-       });
-  each("fuqi_log_records", "gauge", "Records that the log holds.",
-       [&](const PackGauges& p, const std::string& labels) {
-         value("fuqi_log_records", labels, p.log_records);
-       });
-  return out;
+  one("fuqi_connections", "gauge", "Open connections.",
+      connections.load(std::memory_order_relaxed));
+  one("fuqi_connections_accepted_total", "counter", "Connections accepted.",
+      connections_accepted.value());
+  one("fuqi_connections_refused_total", "counter",
+      "Connections closed at once because the bound was reached.", connections_refused.value());
+  one("fuqi_tls_failures_total", "counter", "TLS handshakes that failed.", tls_failures.value());
 }
 
 }  // namespace fuqi::node

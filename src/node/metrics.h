@@ -103,6 +103,9 @@ class Metrics {
     std::array<Counter, kStatusCodes.size()> codes;
     Histogram request_ns;
   };
+  void RenderRequests(std::string& out) const;
+  void RenderConnections(std::string& out) const;
+
   std::vector<std::unique_ptr<Route>> routes_;  // the last is "other"
 };
 
