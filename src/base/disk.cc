@@ -274,10 +274,14 @@ Result<void> WriteFileAtomically(Disk& disk, const std::string& path, ByteView b
       !removed && removed.error().code() != ErrorCode::kNotFound) {
     return removed;
   }
-  {
+  auto write = [&]() -> Result<void> {
     FUQI_ASSIGN_OR_RETURN(std::unique_ptr<File> file, disk.Open(temporary, OpenMode::kCreate));
     FUQI_RETURN_IF_ERROR(file->Write(0, bytes));
-    FUQI_RETURN_IF_ERROR(file->Sync());
+    return file->Sync();
+  };
+  if (Result<void> written = write(); !written) {
+    (void)disk.Remove(temporary);  // it may fill the disk
+    return written;
   }
   FUQI_RETURN_IF_ERROR(disk.Rename(temporary, path));
   return disk.SyncDir(ParentOf(path));

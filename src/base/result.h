@@ -109,6 +109,13 @@ class [[nodiscard]] Error {
     return error;
   }
 
+  // The same at another place, which replaces what was known of it.
+  Error WithPlace(Where where) const& {
+    Error error = *this;
+    error.where_ = std::move(where);
+    return error;
+  }
+
   // Process exit code by the conventions: 1 failed, 2 usage, 3 configuration, 4 evidence does not
   // verify.
   int exit_code() const;

@@ -239,7 +239,7 @@ Result<ReplaySummary> Replay(SourceReader& reader, std::shared_ptr<const Compile
     if (!event) {
       break;
     }
-    const Where row{.field = fmt::format("#{}", reader.rows())};
+    const Where row = reader.where();
     const Digest key_hash = KeyHash(key_column, event->columns[pack->key_column()]);
     FUQI_ASSIGN_OR_RETURN(bool fresh, seen.Add(*pack, *event, key_hash).At(row));
     if (!fresh) {

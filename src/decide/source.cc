@@ -120,8 +120,7 @@ Result<std::optional<Event>> SourceReader::Next() {
   for (const table::Datum& value : **row) {
     event.columns.Append(value);
   }
-  FUQI_RETURN_IF_ERROR(
-      ValidateEvent(*pack_, event).At({.file = fmt::format("{}#{}", path_, rows_)}));
+  FUQI_RETURN_IF_ERROR(ValidateEvent(*pack_, event).At(where()));
   return std::optional<Event>(std::move(event));
 }
 

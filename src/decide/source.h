@@ -55,6 +55,8 @@ class SourceReader {
   // mapping gave.
   Result<std::optional<Event>> Next();
   uint64_t rows() const { return rows_; }
+  // The file and, as "#17", the row that Next gave last.
+  Where where() const { return {.file = fmt::format("{}#{}", path_, rows_)}; }
 
  private:
   SourceReader(const CompiledPack& pack, table::RowStream stream, std::string path)

@@ -19,8 +19,7 @@ constexpr size_t kFollowLeaves = 4096;  // hashed before they are written togeth
 Result<std::optional<Head>> ReadOwnHead(Disk& disk, const std::string& path) {
   Result<std::optional<Head>> head = ReadHead(disk, path);
   if (!head && head.error().code() == ErrorCode::kParse) {
-    return Err(ErrorCode::kCorrupt, "the head is damaged: {}", head.error().message())
-        .At({.file = path});
+    return head.error().WithCode(ErrorCode::kCorrupt);
   }
   return head;
 }

@@ -184,7 +184,7 @@ std::string_view Explain(HeadResult result, Language language) {
 }
 
 void PrintText(const VerifyReport& report, Language language) {
-  Print(Tr("Read {} records in {} segments ({} bytes).\n", language), report.entries,
+  Print(Tr("Records read: {}, segments: {} ({} bytes).\n", language), report.entries,
         report.segments, report.bytes);
   Print(
       Tr("Checked: every record's checksum and number, that each commit continues the one before "
@@ -194,8 +194,8 @@ void PrintText(const VerifyReport& report, Language language) {
     Print(Tr("Root: {}\n", language), ToBase64(*report.root));
   }
   for (const CheckedHead& checked : report.heads) {
-    Print(checked.outside ? Tr("Head from outside {} over {} records: {}\n", language)
-                          : Tr("Head in the folder {} over {} records: {}\n", language),
+    Print(checked.outside ? Tr("The head from outside, {}, over {} records: {}\n", language)
+                          : Tr("The folder's own head, {}, over {} records: {}\n", language),
           checked.file, checked.head.size, Explain(checked.result, language));
   }
   if (!report.notes.empty()) {

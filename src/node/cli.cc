@@ -9,6 +9,7 @@
 #include "base/messages.h"
 #include "node/print.h"
 #include "node/version.h"
+#include "table/format.h"
 
 namespace fuqi::node {
 namespace {
@@ -45,6 +46,44 @@ Language ChooseLanguage(const std::vector<std::string>& arguments) {
   return Language::kEnglish;
 }
 
+// Help in columns, by how wide text is shown: CLI11's own counts bytes. Says behind a text what
+// CLI11 puts before it.
+class HelpFormatter : public CLI::Formatter {
+ public:
+  HelpFormatter(std::string required, std::string default_is)
+      : required_(std::move(required)), default_is_(std::move(default_is)) {}
+
+  std::string make_option(const CLI::Option* option, bool positional) const override {
+    std::string name = make_option_name(option, positional);
+    if (!positional && option->get_type_size() != 0) {
+      name += ' ' + option->get_type_name();
+    }
+    std::string text = option->get_description();
+    if (option->get_required() && !positional) {
+      text += required_;
+    }
+    if (!option->get_default_str().empty()) {
+      text += fmt::format(fmt::runtime(default_is_), option->get_default_str());
+    }
+    return Line(name, text);
+  }
+  std::string make_subcommand(const CLI::App* command) const override {
+    return Line(command->get_name(), command->get_description());
+  }
+
+ private:
+  static std::string Line(const std::string& name, const std::string& text) {
+    constexpr size_t kColumn = 28;
+    const size_t width = 2 + table::DisplayWidth(name);
+    const std::string gap =
+        width + 2 > kColumn ? '\n' + std::string(kColumn, ' ') : std::string(kColumn - width, ' ');
+    return "  " + name + gap + text + '\n';
+  }
+
+  std::string required_;
+  std::string default_is_;
+};
+
 std::string DefaultHome() {
   std::string home = Environment("FUQI_HOME");
   return home.empty() ? Environment("HOME") + "/.fuqi" : home;
@@ -54,17 +93,19 @@ std::string DefaultHome() {
 
 Cli::Cli(Context& context) : context_(context) {
   app_.name("fuqi");
-  app_.description(
-      Text("Fuqi: use each other's data without seeing it, decide on every transaction, prove it"));
-  auto formatter = app_.get_formatter();
-  formatter->column_width(34);
+  app_.description(Text("Decides every transaction by rules in SQL, durably, and proves it"));
+  auto formatter = std::make_shared<HelpFormatter>(Text(" (required)"), Text(" (default {})"));
   formatter->label("Usage", Text("Usage"));
+  formatter->label("Positionals", Text("Arguments"));
   formatter->label("OPTIONS", Text("options"));
   formatter->label("SUBCOMMAND", Text("command"));
   formatter->label("SUBCOMMANDS", Text("commands"));
-  formatter->label("REQUIRED", Text("(required)"));
+  app_.formatter(formatter);
   app_.option_defaults()->group(Text("Options"));
   app_.set_help_flag("-h,--help", Text("Print this help and end"));
+  app_.footer(
+      Text("Exit codes: 0 done, 1 failed, 2 usage, 3 configuration, 4 evidence does not "
+           "verify"));
   app_.require_subcommand(1);
   app_.fallthrough();
   app_.add_option("--lang", lang_, Text("Language of texts: zh or en"))->type_name("zh|en");
@@ -80,19 +121,24 @@ std::string Cli::Text(MessageTemplate text) const {
   return std::string(Translate(text.text, context_.language));
 }
 
+CLI::App* Cli::Add(CLI::App* parent, const std::string& name, const std::string& help) {
+  CLI::App* command = parent->add_subcommand(name, help);
+  command->group(Text("Commands"));
+  command->get_help_ptr()->group(Text("Options"));
+  command->footer(Text("Options of every command, such as --json: see `fuqi --help`"));
+  command->fallthrough();
+  return command;
+}
+
 CLI::App* Cli::Group(const std::string& name, const std::string& help) {
-  CLI::App* group = app_.add_subcommand(name, help);
-  group->group(Text("Commands"));
+  CLI::App* group = Add(&app_, name, help);
   group->require_subcommand(1);
-  group->fallthrough();
   return group;
 }
 
 CLI::App* Cli::Command(CLI::App* parent, const std::string& name, const std::string& help,
                        CommandRun run) {
-  CLI::App* command = parent->add_subcommand(name, help);
-  command->group(Text("Commands"));
-  command->fallthrough();
+  CLI::App* command = Add(parent, name, help);
   command->callback([this, run = std::move(run)] { chosen_ = run; });
   return command;
 }
@@ -106,25 +152,34 @@ int Cli::Fail(const Error& error) {
   return error.exit_code();
 }
 
+Error Cli::NotUnderstood() const {
+  return Err(ErrorCode::kUsage, "not understood: {}; see `fuqi --help`",
+             fmt::format("{}", fmt::join(app_.remaining(true), " ")));
+}
+
 // CLI11's findings in our words: its own texts exist in English only.
 Error Cli::UsageError(const CLI::ParseError& error) {
   const std::string what = error.what();
   if (dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr) {
-    std::string extras;
-    for (const std::string& extra : app_.remaining(true)) {
-      extras += (extras.empty() ? "" : " ") + extra;
-    }
-    return Err(ErrorCode::kUsage, "not understood: {}; see `fuqi --help`", extras);
+    return NotUnderstood();
   }
   if (dynamic_cast<const CLI::RequiredError*>(&error) != nullptr) {
     const size_t end = what.find(" is required");
     if (what.find("subcommand") != std::string::npos) {
+      if (!app_.remaining(true).empty()) {
+        return NotUnderstood();
+      }
       return Err(ErrorCode::kUsage, "a command is needed; see `fuqi --help`");
     }
     return Err(ErrorCode::kUsage, "{} is needed", what.substr(0, end));
   }
+  // "Could not convert: --seed = x", "--seed: …".
+  std::string_view name = what;
+  if (constexpr std::string_view kConvert = "Could not convert: "; name.starts_with(kConvert)) {
+    name.remove_prefix(kConvert.size());
+  }
   return Err(ErrorCode::kUsage, "the value given to {} is not usable",
-             what.substr(0, what.find(':')));
+             name.substr(0, name.find_first_of(": ")));
 }
 
 int Cli::Run(std::vector<std::string> arguments) {
@@ -132,11 +187,7 @@ int Cli::Run(std::vector<std::string> arguments) {
     std::reverse(arguments.begin(), arguments.end());  // CLI11 takes them from the back
     app_.parse(std::move(arguments));
   } catch (const CLI::CallForHelp&) {
-    const CLI::App* app = &app_;
-    while (!app->get_subcommands().empty()) {
-      app = app->get_subcommands().front();
-    }
-    context_.out << app->help();
+    context_.out << app_.help();
     return 0;
   } catch (const CLI::ParseError& error) {
     return Fail(UsageError(error));

@@ -47,7 +47,9 @@ class Cli {
   int Run(std::vector<std::string> arguments);
 
  private:
+  CLI::App* Add(CLI::App* parent, const std::string& name, const std::string& help);
   int Fail(const Error& error);
+  Error NotUnderstood() const;
   Error UsageError(const CLI::ParseError& error);
 
   Context& context_;

@@ -20,20 +20,43 @@ struct EvidenceOptions {
   std::string decision;
 };
 
-// A partition's log and tree, for reading. A server that runs on the log holds it: ask the server
-// then.
+// A partition's log and tree, for reading.
 struct OpenedLog {
   std::unique_ptr<ledger::Log> log;
   std::unique_ptr<ledger::Tree> tree;
 };
 
-Result<OpenedLog> OpenLog(const std::string& dir, std::string_view pack) {
+Result<void> CheckIsLog(const std::string& dir) {
   std::error_code error;
   if (!std::filesystem::is_directory(dir + "/log", error)) {
     return Err(ErrorCode::kNotFound, "there is no log in {}", dir);
   }
+  return {};
+}
+
+// A decision's number is one of its own pack's log; in another log it is that of something else.
+Result<decide::DecisionRef> FindReference(const EvidenceOptions& options) {
+  FUQI_ASSIGN_OR_RETURN(decide::DecisionRef reference, decide::ParseDecisionId(options.decision));
+  FUQI_RETURN_IF_ERROR(CheckIsLog(options.log));
+  FUQI_ASSIGN_OR_RETURN(std::string origin, ledger::HeadOrigin(reference.pack));
+  FUQI_ASSIGN_OR_RETURN(std::optional<ledger::Head> head,
+                        ledger::ReadHead(SystemDisk(), options.log + "/head"));
+  if (head && head->origin != origin) {
+    return Err(ErrorCode::kNotFound, "the log in {} is {}, and {} is a decision of {}", options.log,
+               head->origin, options.decision, origin);
+  }
+  return reference;
+}
+
+Result<OpenedLog> OpenLog(const std::string& dir, std::string_view pack) {
   OpenedLog opened;
-  FUQI_ASSIGN_OR_RETURN(opened.log, ledger::Log::Open(SystemDisk(), dir + "/log", {}));
+  Result<std::unique_ptr<ledger::Log>> log = ledger::Log::Open(SystemDisk(), dir + "/log", {});
+  if (!log && log.error().code() == ErrorCode::kUnavailable) {
+    return Err(ErrorCode::kUnavailable,
+               "a running node holds the log in {}: ask that node, or name a copy of the folder",
+               dir);
+  }
+  FUQI_ASSIGN_OR_RETURN(opened.log, std::move(log));
   FUQI_ASSIGN_OR_RETURN(std::string origin, ledger::HeadOrigin(pack));
   FUQI_ASSIGN_OR_RETURN(opened.tree, ledger::Tree::Open(SystemDisk(), dir, *opened.log, origin));
   return opened;
@@ -92,26 +115,16 @@ OrderedJson ExplanationJson(const decide::Explanation& e) {
   return json;
 }
 
-void PrintExplanation(const decide::Explanation& e, Context& context) {
-  const Language language = context.language;
-  std::ostream& out = context.out;
-  out << e.decision_id << "  " << decide::ActionName(e.action);
-  for (const std::string& flag : e.flags) {
-    out << "  [" << flag << ']';
-  }
+void PrintHits(const decide::Explanation& e, Language language, std::ostream& out) {
   out << '\n'
-      << Say(language, "pack {}, hash {}", e.pack, ToHex(e.pack_hash)) << "\n\n"
-      << Tr("the event", language) << '\n';
-  std::vector<std::vector<std::string>> rows;
-  for (const auto& value : e.event) {
-    rows.push_back({"  " + value.name, value.value, value.class_path});
-  }
-  PrintTable({"", "", ""}, rows, out);
-  out << '\n' << Say(language, "{} rules held", e.hits.size()) << '\n';
+      << (e.hits.empty() ? std::string(Tr("no rule held", language))
+                         : Say(language, "{} rules held; the greatest of their actions is taken",
+                               e.hits.size()))
+      << '\n';
   for (const auto& hit : e.hits) {
-    out << fmt::format("  {} → {}: {}{}\n    {}\n", hit.rule, decide::ActionName(hit.then),
+    out << fmt::format("  {} → {}\n    {}{}\n    {}\n", hit.rule, ActionIn(hit.then, language),
                        hit.reason.In(language),
-                       hit.clause.empty() ? "" : fmt::format(" ({})", hit.clause), hit.when);
+                       hit.clause.empty() ? "" : fmt::format(" [{}]", hit.clause), hit.when);
     for (const auto& read : hit.reads) {
       out << fmt::format("      {} = {}\n", read.name, read.value);
     }
@@ -119,22 +132,61 @@ void PrintExplanation(const decide::Explanation& e, Context& context) {
   if (!e.error.empty()) {
     out << "  " << e.error << '\n';
   }
+}
+
+// For who has to rely on it: what is proven, and how somebody else checks it.
+void PrintProof(const decide::Explanation& e, const std::string& dir, Language language,
+                std::ostream& out) {
+  const ledger::RecordProof& proof = e.decision_proof;
+  out << '\n'
+      << Tr("proof", language) << '\n'
+      << "  "
+      << Say(language, "The event is record {} and the decision record {} of the log {}.",
+             e.event_seq, e.decision_seq, proof.origin)
+      << "\n  "
+      << Say(language,
+             "Hashed up the log's tree in {} and {} steps, both give the root of its head over "
+             "all {} records:",
+             e.event_proof.path.size(), proof.path.size(), proof.size)
+      << "\n    " << ledger::ToBase64(proof.root) << "\n  "
+      << Tr("The proof holds: these records stand in that head, unchanged and in their places.",
+            language)
+      << "\n  " << Tr("Who keeps a copy of the head can check it without this node:", language)
+      << fmt::format(
+             "\n    fuqi log proof {} --log {} > proof.json\n"
+             "    fuqi-verify --proof proof.json --head HEAD\n",
+             e.decision_id, dir);
+}
+
+void PrintExplanation(const decide::Explanation& e, const std::string& dir, Context& context) {
+  const Language language = context.language;
+  std::ostream& out = context.out;
+  out << e.decision_id << ": " << ActionIn(e.action, language);
+  for (const std::string& flag : e.flags) {
+    out << "  [" << flag << ']';
+  }
+  out << '\n' << Say(language, "pack {}, hash {}", e.pack, ToHex(e.pack_hash)) << '\n';
+  if (e.received_us >= 0) {
+    out << Say(language, "received {}", Rfc3339(e.received_us)) << '\n';
+  }
+  out << '\n' << Tr("the event", language) << '\n';
+  std::vector<std::vector<std::string>> rows;
+  for (const auto& value : e.event) {
+    rows.push_back({"  " + value.name, value.value, value.class_path});
+  }
+  PrintTable({"", "", ""}, rows, out);
+  PrintHits(e, language, out);
   out << '\n' << Tr("the features that were read", language) << '\n';
   rows.clear();
   for (const auto& feature : e.features) {
     rows.push_back({"  " + feature.name, feature.value, feature.title.In(language)});
   }
   PrintTable({"", "", ""}, rows, out);
-  out << '\n'
-      << Say(language,
-             "proof: records {} and {} are in the tree of {} records, root {}; the proof holds",
-             e.event_seq, e.decision_seq, e.decision_proof.size,
-             ledger::ToBase64(e.decision_proof.root))
-      << '\n';
+  PrintProof(e, dir, language, out);
 }
 
 Result<int> Explain(const EvidenceOptions& options, Context& context) {
-  FUQI_ASSIGN_OR_RETURN(decide::DecisionRef reference, decide::ParseDecisionId(options.decision));
+  FUQI_ASSIGN_OR_RETURN(decide::DecisionRef reference, FindReference(options));
   FUQI_ASSIGN_OR_RETURN(OpenedLog opened, OpenLog(options.log, reference.pack));
   FUQI_ASSIGN_OR_RETURN(std::unique_ptr<table::Binder> binder, table::Binder::Open());
   FUQI_ASSIGN_OR_RETURN(auto pack, decide::PackOfDecision(*opened.log, *binder, reference.seq));
@@ -146,7 +198,7 @@ Result<int> Explain(const EvidenceOptions& options, Context& context) {
   if (context.json) {
     context.out << ExplanationJson(explanation).dump() << '\n';
   } else {
-    PrintExplanation(explanation, context);
+    PrintExplanation(explanation, options.log, context);
   }
   return 0;
 }
@@ -154,7 +206,7 @@ Result<int> Explain(const EvidenceOptions& options, Context& context) {
 constexpr int kDoesNotVerify = 4;
 
 Result<int> ReperformOne(const EvidenceOptions& options, table::Binder& binder, Context& context) {
-  FUQI_ASSIGN_OR_RETURN(decide::DecisionRef reference, decide::ParseDecisionId(options.decision));
+  FUQI_ASSIGN_OR_RETURN(decide::DecisionRef reference, FindReference(options));
   FUQI_ASSIGN_OR_RETURN(decide::RulesReperformance one,
                         decide::ReperformOne(SystemDisk(), options.log, binder, reference.seq));
   if (context.json) {
@@ -187,6 +239,7 @@ Result<int> Reperform(const EvidenceOptions& options, Context& context) {
   if (!options.decision.empty()) {
     return ReperformOne(options, *binder, context);
   }
+  FUQI_RETURN_IF_ERROR(CheckIsLog(options.log));
   Progress progress(context, Tr("records re-performed", context.language));
   FUQI_ASSIGN_OR_RETURN(
       decide::Reperformance all,
@@ -203,7 +256,8 @@ Result<int> Reperform(const EvidenceOptions& options, Context& context) {
                 << '\n';
   } else {
     context.out << Say(context.language,
-                       "{} decisions re-performed: {} equal, {} different; {} of other semantics",
+                       "{} decisions re-performed: {} equal, {} different; {} of another version's "
+                       "semantics",
                        all.decisions, all.equal, all.different, all.other_semantics)
                 << '\n';
     for (uint64_t seq : all.different_seqs) {
@@ -232,8 +286,12 @@ Result<int> LogHead(const EvidenceOptions& options, Context& context) {
 }
 
 Result<int> LogProof(const EvidenceOptions& options, Context& context) {
-  FUQI_ASSIGN_OR_RETURN(decide::DecisionRef reference, decide::ParseDecisionId(options.decision));
+  FUQI_ASSIGN_OR_RETURN(decide::DecisionRef reference, FindReference(options));
   FUQI_ASSIGN_OR_RETURN(OpenedLog opened, OpenLog(options.log, reference.pack));
+  FUQI_ASSIGN_OR_RETURN(ledger::OwnedRecord record, opened.log->Read(reference.seq));
+  if (record->type != ledger::RecordType::kDecision) {
+    return Err(ErrorCode::kNotFound, "record {} is no decision", reference.seq);
+  }
   FUQI_ASSIGN_OR_RETURN(ledger::RecordProof proof,
                         ProveRecord(*opened.log, *opened.tree, reference.seq));
   context.out << ledger::ToJson(proof) << '\n';

@@ -109,7 +109,7 @@ void PrintCheck(const decide::CompiledPack& compiled, const PackOptions& options
   out << fmt::format("{} · {}\n{} {}\n", pack.name, pack.title.In(language), Tr("hash", language),
                      ToHex(pack.hash));
   out << Say(language, "table {}: key {}, time {}, partition {}, lateness {}", pack.event_table,
-             pack.key, pack.time, pack.partition, DurationToText(Duration{pack.lateness_us}))
+             pack.key, pack.time, pack.partition, DurationIn(Duration{pack.lateness_us}, language))
       << "\n\n";
   std::vector<std::vector<std::string>> rows;
   const std::vector<int> levels = LevelsOf(compiled);
@@ -127,7 +127,7 @@ void PrintCheck(const decide::CompiledPack& compiled, const PackOptions& options
     for (const sql::Window& window : l.windows) {
       const auto reach_us = window.reach_us();
       rows.push_back({std::to_string(level),
-                      reach_us ? DurationToText(Duration{*reach_us + pack.lateness_us})
+                      reach_us ? DurationIn(Duration{*reach_us + pack.lateness_us}, language)
                                : std::string(Tr("from the first event on", language)),
                       std::string(ExactWhenSharded(compiled, l, window) ? Tr("yes", language)
                                                                         : Tr("no", language)),

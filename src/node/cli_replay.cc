@@ -21,12 +21,19 @@ struct ReplayArguments {
   bool no_sync = false;
 };
 
-OrderedJson DetectionJson(const decide::Detection& detection) {
-  return {{"alerted", detection.alerted},
-          {"bad_alerted", detection.bad_alerted},
-          {"bad", detection.bad},
-          {"precision", detection.precision()},
-          {"recall", detection.recall()}};
+// Where nothing was alerted there is no precision, and no recall where nothing is bad.
+OrderedJson DetectionJson(const decide::Detection& d) {
+  return {{"alerted", d.alerted},
+          {"bad_alerted", d.bad_alerted},
+          {"bad", d.bad},
+          {"precision", d.alerted == 0 ? OrderedJson(nullptr) : OrderedJson(d.precision())},
+          {"recall", d.bad == 0 ? OrderedJson(nullptr) : OrderedJson(d.recall())}};
+}
+std::string PrecisionText(const decide::Detection& d) {
+  return d.alerted == 0 ? "-" : Percent(d.precision());
+}
+std::string RecallText(const decide::Detection& d) {
+  return d.bad == 0 ? "-" : Percent(d.recall());
 }
 
 OrderedJson SummaryJson(const decide::CompiledPack& pack, const decide::ReplaySummary& summary,
@@ -87,9 +94,9 @@ void PrintSummary(const decide::ReplaySummary& summary, bool labelled, Context& 
   for (const decide::RuleSummary& rule : summary.rules) {
     rows.push_back({rule.id, std::to_string(rule.hits)});
     if (labelled) {
-      for (double share : {rule.events.precision(), rule.events.recall(), rule.entities.precision(),
-                           rule.entities.recall()}) {
-        rows.back().push_back(Percent(share));
+      for (const decide::Detection* detection : {&rule.events, &rule.entities}) {
+        rows.back().push_back(PrecisionText(*detection));
+        rows.back().push_back(RecallText(*detection));
       }
     }
   }
@@ -98,10 +105,10 @@ void PrintSummary(const decide::ReplaySummary& summary, bool labelled, Context& 
     const decide::Detection& first = summary.ranking->first_percent;
     out << '\n'
         << Say(language,
-               "the first 1 % of {} entities by weight of hits: {} alerted, "
-               "precision {}, recall {}; base rate {}",
-               summary.ranking->known, first.alerted, Percent(first.precision()),
-               Percent(first.recall()), Percent(summary.ranking->base_rate()))
+               "the 1 % of entities with the heaviest hits, {} of {}: precision {}, recall {}; "
+               "base rate {}",
+               first.alerted, summary.ranking->known, PrecisionText(first), RecallText(first),
+               Percent(summary.ranking->base_rate()))
         << '\n';
   }
 }

@@ -54,6 +54,20 @@ Result<int> TellLineage(const FileQuery& query, const SqlOptions& options, Owner
   return 0;
 }
 
+// `result` with an error's place in the statement as it was typed.
+template <class T>
+Result<T> Placed(Result<T> result, const FileQuery& query, std::string_view typed) {
+  if (result || (result.error().where() && !result.error().where()->file.empty())) {
+    return result;
+  }
+  Where where{.file = "SQL"};
+  if (const auto& found = result.error().where(); found && found->line > 0) {
+    where = query.PlaceIn(typed, *found);
+    where.file = "SQL";
+  }
+  return result.error().WithPlace(std::move(where));
+}
+
 Result<int> RunSql(const SqlOptions& options, Context& context) {
   FUQI_ASSIGN_OR_RETURN(auto inputs, ParseInputs(options.inputs));
   FUQI_ASSIGN_OR_RETURN(table::OutputFormat format,
@@ -68,18 +82,20 @@ Result<int> RunSql(const SqlOptions& options, Context& context) {
     return TellLineage(query, options, engine, *binder, context);
   }
   Progress progress(context, Tr("bytes written", context.language));
-  FUQI_ASSIGN_OR_RETURN(table::RowStream rows,
-                        engine.Run(query, options.purpose, "rows of a statement of fuqi sql"));
+  FUQI_ASSIGN_OR_RETURN(table::RowStream rows, Placed(engine.Run(query, options.purpose,
+                                                                 "rows of a statement of fuqi sql"),
+                                                      query, options.sql));
   uint64_t written = 0;
-  FUQI_RETURN_IF_ERROR(table::WriteRows(rows, format, [&](std::string_view piece) -> Result<void> {
+  auto write = [&](std::string_view piece) -> Result<void> {
     context.out << piece;
     written += piece.size();
     progress.Update(written, 0);
     if (!context.out) {
-      return Err(ErrorCode::kIo, "the output could not be written");
+      return Err(ErrorCode::kIo, "the output could not be written").At({.file = "stdout"});
     }
     return {};
-  }));
+  };
+  FUQI_RETURN_IF_ERROR(Placed(table::WriteRows(rows, format, write), query, options.sql));
   return 0;
 }
 
@@ -102,6 +118,7 @@ void AddSqlCommands(Cli& cli) {
   command
       ->add_option("--purpose", options->purpose,
                    cli.Text("What the data is read for; part of the evidence"))
+      ->type_name("TEXT")
       ->capture_default_str();
 }
 

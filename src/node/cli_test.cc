@@ -1,5 +1,6 @@
 #include "node/cli.h"
 
+#include <fmt/ranges.h>
 #include <gtest/gtest.h>
 
 #include <filesystem>
@@ -75,11 +76,15 @@ TEST_F(Command, HelpsInBothLanguages) {
     arguments.push_back("--help");
     const Ran en = Run(arguments);
     EXPECT_EQ(en.code, 0);
-    EXPECT_NE(en.out.find("Usage"), std::string::npos);
+    EXPECT_NE(en.out.find(fmt::format("Usage: fuqi {}", fmt::join(command, " "))),
+              std::string::npos)
+        << en.out;
     arguments.insert(arguments.end(), {"--lang", "zh"});
     const Ran zh = Run(arguments);
     EXPECT_NE(zh.out.find("用法"), std::string::npos) << zh.out;
-    EXPECT_EQ(zh.out.find("Print this help"), std::string::npos);
+    for (const char* english : {"Print this help", "Options:", "Arguments", "(required)"}) {
+      EXPECT_EQ(zh.out.find(english), std::string::npos) << zh.out;
+    }
     for (unsigned char c : en.out) {
       ASSERT_LT(c, 0x80) << en.out;
     }
@@ -99,12 +104,22 @@ TEST_F(Command, SaysWhatIsWrongWithACommandLine) {
         {"sql", "SELECT 1", "--format", "xml"},
         {"sql", "SELECT 1", "--input", "x"},
         {"replay", "pack", "--source", "s", "--input", "i", "--no-sync"},
-        {"key", "new", "a b"}}) {
+        {"key", "new", "a b"},
+        {"pack", "chek", "x"},
+        {"generate", dir_ / "data", "--seed", "x"},
+        {"generate", dir_ / "data", "--seed", "-1"},
+        {"generate", dir_ / "data", "--days", "3"},
+        {"generate", dir_ / "data", "--start", "tomorrow"},
+        {"generate", dir_ / "data", "--pattern", "circle=3"}}) {
     const Ran ran = Run(wrong);
     EXPECT_EQ(ran.code, 2) << ran.err;
     EXPECT_TRUE(ran.err.starts_with("fuqi: ")) << ran.err;
     EXPECT_EQ(ran.out, "");
   }
+  EXPECT_EQ(Run({"pack", "chek", "x"}).err, "fuqi: not understood: chek x; see `fuqi --help`\n");
+  EXPECT_EQ(Run({"generate", "x", "--seed", "y"}).err,
+            "fuqi: the value given to --seed is not usable\n");
+  EXPECT_FALSE(std::filesystem::exists(dir_ / "data"));
   const Json error = Json::parse(Run({"--json", "version", "--nope"}).err);
   EXPECT_EQ(error["error"]["code"], "usage");
 }
@@ -159,8 +174,25 @@ TEST_F(Command, PlacesWhatIsWrongInAStatement) {
   EXPECT_EQ(ran.code, 1);
   EXPECT_EQ(ran.err, "fuqi: SQL:2:6: there is no file none.csv\n");
   EXPECT_NE(Run({"sql", "SELEC 1"}).err.find("SQL:1:1: "), std::string::npos);
-  EXPECT_EQ(Run({"sql", "DROP TABLE x"}).code, 1);
+  ran = Run({"sql", "DROP TABLE x"});
+  EXPECT_EQ(ran.code, 1);
+  EXPECT_EQ(ran.err, "fuqi: SQL: the statement is no SELECT\n");
   EXPECT_EQ(Run({"sql", "SELECT * FROM nowhere"}).code, 1);
+}
+
+TEST_F(Command, CountsPlacesInTheStatementAsItWasTyped) {
+  // The engine sees longer statements, with absolute paths and aliases in them.
+  const std::string file = dir_.Write("loans.csv", "id,amount\n1,10.50\n2,4.25\n");
+  const auto place = [&](const std::string& sql) {
+    const Ran ran = Run({"sql", sql, "--input", "l=" + file});
+    EXPECT_EQ(ran.code, 1) << ran.out;
+    return ran.err.substr(0, ran.err.find(": ", 6));
+  };
+  EXPECT_EQ(place("SELECT nope FROM l"), "fuqi: SQL:1:8");
+  EXPECT_EQ(place("SELECT id FROM l WHERE nope > 1"), "fuqi: SQL:1:24");
+  EXPECT_EQ(place("SELECT l.id FROM l JOIN l AS 二 USING (id)\nWHERE 二.nope > 1"),
+            "fuqi: SQL:2:7");
+  EXPECT_EQ(place("SELECT l.id FROM l JOIN l AS 二 USING (id) WHERE 二.nope"), "fuqi: SQL:1:49");
 }
 
 TEST_F(Command, ReadsNoFileThatTheStatementDoesNotName) {
@@ -202,10 +234,12 @@ TEST_F(Command, ChecksAPack) {
 TEST_F(Command, PlacesWhatIsWrongInAPack) {
   dir_.Write("pack/pack.toml", decide::SmallPackWith("count_1d >= 3", "count_1d >= nothing"));
   const Ran ran = Run({"pack", "check", dir_ / "pack"});
-  EXPECT_NE(ran.code, 0);
+  EXPECT_EQ(ran.code, 3);
   EXPECT_NE(ran.err.find("pack.toml:"), std::string::npos) << ran.err;
   EXPECT_NE(ran.err.find("nothing"), std::string::npos) << ran.err;
-  EXPECT_EQ(Run({"pack", "check", dir_ / "nowhere"}).out, "");
+  const Ran nowhere = Run({"pack", "check", dir_ / "nowhere"});
+  EXPECT_EQ(nowhere.code, 3);
+  EXPECT_EQ(nowhere.out, "");
 }
 
 TEST_F(Command, FailsATestOfAPackWithoutScenarios) {
@@ -259,7 +293,10 @@ TEST_F(Command, ExplainsAndReperformsWhatItDecided) {
   ran = Run({"explain", "--log", log, id});
   EXPECT_EQ(ran.code, 0) << ran.err;
   EXPECT_NE(ran.out.find("a large amount"), std::string::npos) << ran.out;
-  EXPECT_NE(ran.out.find("the proof holds"), std::string::npos);
+  EXPECT_NE(ran.out.find("block (refuse the payment)"), std::string::npos) << ran.out;
+  EXPECT_NE(ran.out.find("The proof holds"), std::string::npos);
+  ran = Run({"explain", "--log", log, id, "--lang", "zh"});
+  EXPECT_NE(ran.out.find("证明成立"), std::string::npos) << ran.out;
   const Json explained = Json::parse(Run({"explain", "--log", log, id, "--json"}).out);
   EXPECT_EQ(explained["action"], "block");
   EXPECT_EQ(explained["hits"][0]["reads"][0]["name"], "count_1d");
@@ -275,10 +312,43 @@ TEST_F(Command, ExplainsAndReperformsWhatItDecided) {
   ran = Run({"log", "proof", "--log", log, id});
   EXPECT_EQ(Json::parse(ran.out)["index"], 6) << ran.err;
 
+  for (const char* event : {"small-00000000000000000001", "small-00000000000000000099"}) {
+    EXPECT_EQ(Run({"explain", "--log", log, event}).code, 1);
+    EXPECT_EQ(Run({"log", "proof", "--log", log, event}).code, 1);
+    EXPECT_EQ(Run({"reperform", "--log", log, "--decision", event}).code, 1);
+  }
   EXPECT_EQ(Run({"explain", "--log", dir_ / "nowhere", id}).code, 1);
   EXPECT_FALSE(std::filesystem::exists(dir_ / "nowhere"));
-  EXPECT_EQ(Run({"explain", "--log", log, "small-00000000000000000001"}).code, 1);
   EXPECT_EQ(Run({"explain", "--log", log, "nonsense"}).code, 1);
+}
+
+TEST_F(Command, LooksForADecisionInItsOwnPacksLogOnly) {
+  const std::string log = dir_ / "log";
+  Run({"decide", dir_ / "pack", "--log", log}, Line("a"));
+  const std::string other = "other-00000000000000000002";
+  for (const std::vector<std::string>& command : {std::vector<std::string>{"explain", other},
+                                                  {"log", "proof", other},
+                                                  {"reperform", "--decision", other}}) {
+    std::vector<std::string> arguments = command;
+    arguments.insert(arguments.end(), {"--log", log});
+    const Ran ran = Run(arguments);
+    EXPECT_EQ(ran.code, 1) << ran.out;
+    EXPECT_NE(ran.err.find("fuqi/small/sha256"), std::string::npos) << ran.err;
+  }
+}
+
+TEST_F(Command, SaysWhoHoldsALogThatANodeRunsOn) {
+  const std::string log = dir_ / "log";
+  Run({"decide", dir_ / "pack", "--log", log}, Line("a"));
+  const std::string id = "small-00000000000000000002";
+  EXPECT_EQ(Run({"explain", "--log", log, id}).code, 0);
+  Result<std::unique_ptr<ledger::Log>> held = ledger::Log::Open(SystemDisk(), log + "/log", {});
+  ASSERT_TRUE(held);
+  const Ran ran = Run({"explain", "--log", log, id});
+  EXPECT_EQ(ran.code, 1);
+  EXPECT_NE(ran.err.find("a running node holds the log"), std::string::npos) << ran.err;
+  std::filesystem::copy(log, dir_ / "copy", std::filesystem::copy_options::recursive);
+  EXPECT_EQ(Run({"explain", "--log", dir_ / "copy", id}).code, 0) << "as it advises";
 }
 
 TEST_F(Command, ExitsWith4WhenEvidenceDoesNotVerify) {
@@ -317,6 +387,10 @@ TEST_F(Command, ComparesAndReplaysGeneratedEvents) {
   EXPECT_EQ(first["events"], diff["events"]);
   EXPECT_EQ(first["digest"], second["digest"]);
   EXPECT_TRUE(second.contains("ranking"));
+  EXPECT_LT(first["alerts"].get<double>() / first["events"].get<double>(), 0.2);
+  for (const Json& rule : second["rules"]) {
+    EXPECT_EQ(rule["events"]["precision"].is_null(), rule["hits"] == 0) << rule;
+  }
   EXPECT_EQ(Run({"replay", pack, "--source", "nope", "--input", data + "/labels.csv"}).code, 1);
 }
 
@@ -337,6 +411,7 @@ TEST_F(Command, RefusesAServerConfigurationWithExitCode3) {
   const Ran ran = Run({"serve", "--config", config, "--check-config"});
   EXPECT_EQ(ran.code, 3);
   EXPECT_NE(ran.err.find("serve.toml:2:"), std::string::npos) << ran.err;
+  EXPECT_EQ(Run({"serve", "--config", dir_ / "none.toml"}).code, 3);
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 
 #include "base/random.h"
 #include "crypto/sha256.h"
+#include "node/as_config.h"
 
 namespace fuqi::node {
 namespace {
@@ -36,7 +37,7 @@ bool SameWord(std::string_view a, std::string_view b) {
 }  // namespace
 
 Result<ApiKeys> ApiKeys::Load(Disk& disk, const std::string& path) {
-  FUQI_ASSIGN_OR_RETURN(Bytes bytes, ReadFile(disk, path, kFileBytesMax));
+  FUQI_ASSIGN_OR_RETURN(Bytes bytes, AsConfig(ReadFile(disk, path, kFileBytesMax)));
   return Parse(AsText(bytes), path);
 }
 

@@ -6,6 +6,7 @@
 #include <optional>
 #include <set>
 
+#include "node/as_config.h"
 #include "table/position.h"
 
 namespace fuqi::node {
@@ -186,6 +187,24 @@ std::string Replaced(std::string_view sql, const std::vector<FileToken>& files, 
 
 }  // namespace
 
+Where FileQuery::PlaceIn(std::string_view given, const Where& where) const {
+  size_t begin = 0;
+  for (int line = 1; line < where.line && begin < sql.size(); ++line) {
+    begin = std::min(sql.find('\n', begin), sql.size() - 1) + 1;
+  }
+  const size_t column = where.column > 0 ? static_cast<size_t>(where.column) - 1 : 0;
+  const size_t at = begin + table::ByteOfCodePoint(std::string_view(sql).substr(begin), column);
+  size_t given_at = at;
+  for (const Piece& piece : pieces) {
+    if (at >= piece.end) {
+      given_at = piece.given_end + (at - piece.end);
+    } else if (at >= piece.begin) {
+      given_at = piece.given_begin;
+    }
+  }
+  return table::PlaceIn(given, given_at);
+}
+
 std::string QuotedPath(const std::string& path) { return Quoted(path, '\''); }
 
 Result<FileQuery> ResolveFiles(table::Binder& binder, std::string_view sql,
@@ -216,9 +235,14 @@ Result<FileQuery> ResolveFiles(table::Binder& binder, std::string_view sql,
   }
   FileQuery query;
   query.paths.assign(paths.begin(), paths.end());
-  query.sql = Replaced(sql, files, [](const FileToken& file) {
-    return QuotedPath(file.path) +
-           (file.input && !file.name.empty() ? " AS " + Quoted(file.name, '"') : "");
+  size_t grown = 0;
+  query.sql = Replaced(sql, files, [&](const FileToken& file) {
+    std::string text = QuotedPath(file.path) +
+                       (file.input && !file.name.empty() ? " AS " + Quoted(file.name, '"') : "");
+    const size_t begin = file.begin + grown;
+    grown = begin + text.size() - file.end;
+    query.pieces.push_back({begin, begin + text.size(), file.begin, file.end});
+    return text;
   });
   if (paths.size() == 1 && !by_function) {
     query.over_one_table = Replaced(sql, files, [](const FileToken& file) {
@@ -230,8 +254,8 @@ Result<FileQuery> ResolveFiles(table::Binder& binder, std::string_view sql,
 
 Result<std::shared_ptr<const decide::CompiledPack>> CompilePackIn(const std::string& dir,
                                                                   table::Binder& binder) {
-  FUQI_ASSIGN_OR_RETURN(decide::Pack pack, decide::LoadPack(SystemDisk(), dir));
-  return decide::CompiledPack::Compile(std::move(pack), binder);
+  FUQI_ASSIGN_OR_RETURN(decide::Pack pack, AsConfig(decide::LoadPack(SystemDisk(), dir)));
+  return AsConfig(decide::CompiledPack::Compile(std::move(pack), binder));
 }
 
 OwnerEngine::OwnerEngine(const std::string& home)

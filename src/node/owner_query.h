@@ -21,6 +21,16 @@ namespace fuqi::node {
 struct FileQuery {
   std::string sql;
   std::vector<std::string> paths;  // sorted, each once
+  // Where each file's name stands, in `sql` and in the statement as it was given.
+  struct Piece {
+    size_t begin;
+    size_t end;
+    size_t given_begin;
+    size_t given_end;
+  };
+  std::vector<Piece> pieces;
+  // The place in `given`, the statement as it was given, of what stands at `where` in `sql`.
+  Where PlaceIn(std::string_view given, const Where& where) const;
   // The statement over a table kOneFile in the place of its file, for its lineage; none where it
   // reads several files, or one by a function.
   std::optional<std::string> over_one_table;
@@ -37,7 +47,7 @@ Result<FileQuery> ResolveFiles(table::Binder& binder, std::string_view sql,
 // A path as a text of SQL, quotes included.
 std::string QuotedPath(const std::string& path);
 
-// The pack in folder `dir`, compiled. Errors have their place in its files.
+// The pack in folder `dir`, compiled. kConfig, with its place in the pack's files.
 Result<std::shared_ptr<const decide::CompiledPack>> CompilePackIn(const std::string& dir,
                                                                   table::Binder& binder);
 

@@ -1,6 +1,7 @@
 #include "node/print.h"
 
 #include <algorithm>
+#include <array>
 #include <ostream>
 #include <set>
 
@@ -102,5 +103,32 @@ void PrintLineage(std::span<const sql::ColumnLineage> lineage, Language language
 }
 
 std::string Percent(double share) { return fmt::format("{:.1f} %", share * 100); }
+
+std::string DurationIn(Duration duration, Language language) {
+  static constexpr std::array<std::string_view, 7> kUnits = {
+      UserText("weeks"),   UserText("days"),         UserText("hours"),       UserText("minutes"),
+      UserText("seconds"), UserText("milliseconds"), UserText("microseconds")};
+  const std::string text = DurationToText(duration);
+  const size_t space = text.find(' ');
+  for (std::string_view unit : kUnits) {
+    if (language != Language::kEnglish && unit.starts_with(text.substr(space + 1))) {
+      return text.substr(0, space + 1) + std::string(Translate(unit, language));
+    }
+  }
+  return text;
+}
+
+std::string ActionIn(decide::Action action, Language language) {
+  static constexpr std::array<std::string_view, 7> kMeanings = {
+      UserText("let it through"),
+      UserText("have a person look at it"),
+      UserText("ask the customer to prove more"),
+      UserText("limit what the customer can do"),
+      UserText("keep the payment back for now"),
+      UserText("refuse the payment"),
+      UserText("freeze the account")};
+  return Say(language, "{} ({})", decide::ActionName(action),
+             Translate(kMeanings[static_cast<size_t>(action)], language));
+}
 
 }  // namespace fuqi::node

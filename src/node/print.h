@@ -12,6 +12,8 @@
 
 #include "base/messages.h"
 #include "base/result.h"
+#include "base/time.h"
+#include "decide/pack.h"
 #include "sql/lineage.h"
 
 namespace fuqi::node {
@@ -39,5 +41,11 @@ void PrintLineage(std::span<const sql::ColumnLineage> lineage, Language language
 
 // A share as "12.3 %".
 std::string Percent(double share);
+
+// "3 days", "3 天".
+std::string DurationIn(Duration duration, Language language);
+
+// What a pack calls an action, and what that means: "hold (keep the payment back for now)".
+std::string ActionIn(decide::Action action, Language language);
 
 }  // namespace fuqi::node

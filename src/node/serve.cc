@@ -1,6 +1,7 @@
 #include "node/serve.h"
 
 #include "base/log.h"
+#include "node/as_config.h"
 #include "table/binder.h"
 
 namespace fuqi::node {
@@ -9,7 +10,7 @@ namespace {
 Result<std::shared_ptr<const decide::CompiledPack>> CompileServed(const PackConfig& config,
                                                                   Disk& disk,
                                                                   table::Binder& binder) {
-  FUQI_ASSIGN_OR_RETURN(decide::Pack pack, decide::LoadPack(disk, config.dir));
+  FUQI_ASSIGN_OR_RETURN(decide::Pack pack, AsConfig(decide::LoadPack(disk, config.dir)));
   if (pack.name != config.name) {
     return Err(ErrorCode::kConfig, "the folder holds the pack {}, not {}", pack.name, config.name)
         .At(config.where);
@@ -19,7 +20,7 @@ Result<std::shared_ptr<const decide::CompiledPack>> CompileServed(const PackConf
                ToHex(pack.hash))
         .At(config.where);
   }
-  return decide::CompiledPack::Compile(std::move(pack), binder);
+  return AsConfig(decide::CompiledPack::Compile(std::move(pack), binder));
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include <filesystem>
 
 #include "base/toml.h"
+#include "node/as_config.h"
 
 namespace fuqi::node {
 namespace {
@@ -141,7 +142,7 @@ Result<Digest> HashOf(const TomlNode& node) {
 }  // namespace
 
 Result<ServeConfig> LoadServeConfig(Disk& disk, const std::string& path) {
-  FUQI_ASSIGN_OR_RETURN(TomlNode root, TomlNode::Load(disk, path));
+  FUQI_ASSIGN_OR_RETURN(TomlNode root, AsConfig(TomlNode::Load(disk, path)));
   FUQI_ASSIGN_OR_RETURN(TomlNode local, root.Required<TomlNode>("local"));
   const std::filesystem::path base = std::filesystem::absolute(path).parent_path();
   auto resolve = [&](const std::string& name) { return (base / name).lexically_normal().string(); };

@@ -142,6 +142,9 @@ Result<std::string> Binder::Serialise(const char* call, const char* list, std::s
   }
   if (json.value("error", false)) {
     EngineFault fault = ReadEngineFault(*answer, sql);
+    if (fault.error.message().find("Only SELECT statements") != std::string::npos) {
+      fault.error = Err(ErrorCode::kUnsupported, "the statement is no SELECT");
+    }
     return Fail(std::move(fault.error), fault.position, error_at);
   }
   const auto statements = json.find(list);
