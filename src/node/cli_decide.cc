@@ -100,9 +100,7 @@ class LineDecider {
           return std::move(answer).error();
         }
         failed_ = true;
-        answer =
-            OrderedJson{{"line", number}, {"error", ErrorJson(answer.error(), context_.language)}}
-                .dump();
+        answer = Refusal(number, answer.error());
       }
       waiting_ += *answer;
       waiting_ += '\n';
@@ -115,6 +113,12 @@ class LineDecider {
   }
 
  private:
+  std::string Refusal(uint64_t line, const Error& error) const {
+    OrderedJson json = ErrorJson(error, context_.language);
+    json.erase("line");  // within the event's own text: always the first
+    return OrderedJson{{"line", line}, {"error", std::move(json)}}.dump();
+  }
+
   Result<std::string> Decide(std::string& line) {
     FUQI_ASSIGN_OR_RETURN(EventJson::Events events, parser_.Parse(pack_->event_schema(), line, 1));
     if (events.array) {

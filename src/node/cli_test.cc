@@ -266,6 +266,8 @@ TEST_F(Command, DecidesLinesOneForOne) {
   EXPECT_EQ(answers[1]["action"], "block");
   EXPECT_EQ(answers[2]["line"], 3);
   EXPECT_EQ(answers[2]["error"]["code"], "parse");
+  EXPECT_TRUE(answers[2]["error"].contains("column"));
+  EXPECT_FALSE(answers[2]["error"].contains("line"));
   EXPECT_EQ(answers[3], answers[0]);
   EXPECT_EQ(answers[4]["error"]["code"], "conflict");
   EXPECT_EQ(answers[5]["error"]["code"], "parse");

@@ -8,6 +8,7 @@
 
 #include "base/decimal.h"
 #include "base/time.h"
+#include "table/position.h"
 
 namespace fuqi::node {
 namespace {
@@ -316,21 +317,15 @@ EventJson::~EventJson() = default;
 EventJson::EventJson(EventJson&&) noexcept = default;
 EventJson& EventJson::operator=(EventJson&&) noexcept = default;
 
-Result<EventJson::Events> EventJson::Parse(const table::Schema& schema, std::string& text,
-                                           size_t items_max) {
-  text.reserve(text.size() + simdjson::SIMDJSON_PADDING);
-  ondemand::document document;
-  if (auto error =
-          impl_->parser
-              .iterate(simdjson::padded_string_view(text.data(), text.size(), text.capacity()))
-              .get(document)) {
-    return Malformed(error);
-  }
+namespace {
+
+Result<EventJson::Events> ReadEvents(ondemand::document& document, const table::Schema& schema,
+                                     size_t items_max) {
   ondemand::json_type kind;
   if (auto error = document.type().get(kind)) {
     return Malformed(error);
   }
-  Events events;
+  EventJson::Events events;
   Reader reader(schema);
   if (kind == ondemand::json_type::object) {
     ondemand::object object;
@@ -369,6 +364,26 @@ Result<EventJson::Events> EventJson::Parse(const table::Schema& schema, std::str
   if (const char* rest = nullptr;
       document.current_location().get(rest) != simdjson::OUT_OF_BOUNDS) {
     return Err(ErrorCode::kParse, "there is text after the end of the JSON value");
+  }
+  return events;
+}
+
+}  // namespace
+
+Result<EventJson::Events> EventJson::Parse(const table::Schema& schema, std::string& text,
+                                           size_t items_max) {
+  text.reserve(text.size() + simdjson::SIMDJSON_PADDING);
+  ondemand::document document;
+  if (auto error =
+          impl_->parser
+              .iterate(simdjson::padded_string_view(text.data(), text.size(), text.capacity()))
+              .get(document)) {
+    return Malformed(error);
+  }
+  Result<Events> events = ReadEvents(document, schema, items_max);
+  if (const char* at = nullptr; !events && events.error().code() == ErrorCode::kParse &&
+                                document.current_location().get(at) == simdjson::SUCCESS) {
+    return std::move(events).At(table::PlaceIn(text, static_cast<size_t>(at - text.data())));
   }
   return events;
 }

@@ -158,6 +158,17 @@ TEST(EventJson, BoundsTheItemsOfAnArray) {
   EXPECT_EQ(Parse("[{},{},{},{}]", 3).error().code(), ErrorCode::kResourceExhausted);
 }
 
+TEST(EventJson, SaysWhereJsonStopsBeingWellFormed) {
+  const auto place = [](std::string text) {
+    const Error error = Parse(text).error();
+    return error.where() ? fmt::format("{}:{}", error.where()->line, error.where()->column) : "";
+  };
+  EXPECT_EQ(place("{\"id\":}"), "1:7");
+  EXPECT_EQ(place("{\"id\":\"a\",'ok':true}"), "1:11");
+  EXPECT_EQ(place("{\"id\":\"\u4e8c\",\n \"n\":01}"), "2:6");
+  EXPECT_EQ(place("{\"id\":\"a\"}}"), "1:11");
+}
+
 TEST(EventJson, RefusesMalformedJsonAsAWhole) {
   for (std::string text : std::initializer_list<std::string>{"",
                                                              " ",

@@ -345,7 +345,7 @@ asio::awaitable<HttpServer::Impl::Received> HttpServer::Impl::Receive(Session& s
   session.Enter(Session::Phase::kReading, bounds.request_ms);
   http::request_parser<http::string_body> parser;
   parser.header_limit(bounds.header_bytes);
-  parser.body_limit(bounds.body_bytes);
+  parser.body_limit(boost::none);  // who asks, and for what, is looked at first
   auto [error, size] = co_await http::async_read_header(stream, buffer, parser, kAwait);
   if (!error) {
     const auto& head = parser.get();
@@ -358,7 +358,11 @@ asio::awaitable<HttpServer::Impl::Received> HttpServer::Impl::Receive(Session& s
     request.authorization = std::string_view(head[http::field::authorization]);
     request.language = LanguageFromHeader(head[http::field::accept_language]);
     received.response = handler.Admit(request);
-    if (!received.response && !parser.is_done()) {
+    parser.body_limit(bounds.body_bytes);
+    const bool body_follows = !received.response && !parser.is_done();
+    if (body_follows && parser.content_length().value_or(0) > bounds.body_bytes) {
+      error = http::error::body_limit;
+    } else if (body_follows) {
       if (beast::iequals(head[http::field::expect], "100-continue")) {
         static constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
         co_await asio::async_write(stream, asio::buffer(kContinue), kAwait);

@@ -200,6 +200,11 @@ TEST_F(Http, RefusesABodyBeyondTheBound) {
   EXPECT_EQ(chunked.Read()->status, 413);
 }
 
+TEST_F(Http, LooksAtWhoAsksBeforeAtHowMuchHeSends) {
+  StartWith({.bounds = {.body_bytes = 100}});
+  EXPECT_EQ(Client().Ask("POST", "/forbidden", std::string(101, 'x'))->status, 401);
+}
+
 TEST_F(Http, RefusesABodyTooLargeToBeTrueWithoutWaitingForIt) {
   StartWith({});
   TestClient client = Client();

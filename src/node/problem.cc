@@ -4,6 +4,7 @@
 
 #include "base/messages.h"
 #include "node/json_text.h"
+#include "node/print.h"
 
 namespace fuqi::node {
 namespace {
@@ -87,7 +88,13 @@ Problem ProblemOf(const Error& error, Language language) {
   problem.type = TypeOf(error.code());
   if (problem.type != ProblemType::kInternal && problem.type != ProblemType::kUnavailable) {
     problem.detail = error.message(language);
-    problem.field = error.where() ? error.where()->field : "";
+    if (const std::optional<Where>& where = error.where()) {
+      problem.field = where->field;
+      if (where->line > 0) {
+        problem.detail =
+            Say(language, "{} (line {}, column {})", problem.detail, where->line, where->column);
+      }
+    }
   }
   return problem;
 }
