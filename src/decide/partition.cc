@@ -8,6 +8,7 @@
 #include "base/check.h"
 #include "base/log.h"
 #include "base/thread_annotations.h"
+#include "base/time.h"
 #include "decide/fold.h"
 #include "ledger/snapshot.h"
 
@@ -75,12 +76,16 @@ Result<Folded> FoldLog(const ledger::Log& log, const ledger::SnapshotStore& snap
   if (latest.snapshot) {
     ByteReader reader(latest.snapshot->bytes);
     const uint64_t publish_seq = reader.Varint();
-    // The state of another pack version is no error: it is of no use, as all events must be folded
-    // through this one.
-    if (reader.ok() && folded.core.Restore(reader.Raw(reader.remaining()))) {
-      folded.publish_seq = publish_seq;
-      folded.seq = latest.snapshot->seq;
-      recovery.snapshot_seq = folded.seq;
+    // The state of another pack version, or by other zone data, is no error: it is of no use, as
+    // all events must be folded anew.
+    if (reader.ok()) {
+      FUQI_ASSIGN_OR_RETURN(auto publish, ReadPublish(log, publish_seq, folded.publishes));
+      if (publish->zones == TimeZoneDataVersion().value_or("") &&
+          folded.core.Restore(reader.Raw(reader.remaining()))) {
+        folded.publish_seq = publish_seq;
+        folded.seq = latest.snapshot->seq;
+        recovery.snapshot_seq = folded.seq;
+      }
     }
   }
   const uint64_t events_before = folded.core.events();

@@ -7,7 +7,8 @@
 // Opening recovers: newest valid snapshot, then the log's events after it are folded in; decisions
 // are read from their records, never recomputed into answers. A log of another pack version than
 // the one given gets a new Publish record, and its state is built by folding all events through the
-// new pack, whatever snapshots there are of the old one; decisions taken stand.
+// new pack, whatever snapshots there are of the old one; decisions taken stand. So does a log that
+// was written with another release of the time-zone data.
 //
 // Promise: an outcome is final and survives a crash once the Commit of the batch that was open when
 // Decide returned it has returned without error. After a failed Commit every call that would decide

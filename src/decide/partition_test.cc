@@ -6,7 +6,9 @@
 
 #include "base/simulated_disk.h"
 #include "crypto/sha256.h"
+#include "decide/fold.h"
 #include "decide/small_pack_test.h"
+#include "ledger/snapshot.h"
 #include "ledger/verify.h"
 
 namespace fuqi::decide {
@@ -225,6 +227,50 @@ TEST_F(PartitionTest, WithoutItsSnapshotFoldsTheLog) {
   EXPECT_EQ(partition_->recovery().damaged.size(), 1u);
   EXPECT_EQ(partition_->recovery().folded_events, 50u);
   EXPECT_EQ(partition_->core().StateDigest(), state);
+}
+
+// Local days of another release of the zone data may be other days.
+TEST_F(PartitionTest, FoldsTheLogWhereTheZoneDataAreOthersThanTheSnapshots) {
+  const std::vector<Event> events = RandomPayments(6, 30);
+  Core core(SmallPack());
+  {
+    PublishRecord publish = PublishOf(*SmallPack());
+    publish.zones = "1999z";
+    auto log = std::move(*ledger::Log::Open(disk_, std::string(kDir) + "/log", options_.log));
+    ledger::Batch batch(0);
+    EncodedRecord record;
+    EncodePublish(publish, record);
+    ASSERT_TRUE(batch.Add(record.As(RecordType::kPublish)).has_value());
+    for (const Event& event : events) {
+      const Decision decision = core.Decide(event, batch.next_seq());
+      EventCore event_core;
+      event_core.key_hash = KeyHash(SmallPack()->event_schema()[0], event.columns[0]);
+      event_core.ts_us = static_cast<int64_t>(event.columns[1].i);
+      event_core.flags = decision.flags & kOutOfBounds;
+      record.Clear();
+      EncodeEvent(event_core, SmallPack()->event_schema(), event.columns, record);
+      ASSERT_TRUE(batch.Add(record.As(RecordType::kEvent)).has_value());
+      record.Clear();
+      EncodeDecision(0, SmallPack()->feature_schema(), decision, record);
+      ASSERT_TRUE(batch.Add(record.As(RecordType::kDecision)).has_value());
+    }
+    ASSERT_TRUE(log->Commit(batch).has_value());
+    auto snapshots =
+        ledger::SnapshotStore::Open(disk_, std::string(kDir) + "/snapshots", log->id());
+    Bytes bytes;
+    ByteWriter(bytes).Varint(0);
+    core.Save(bytes);
+    ASSERT_TRUE(snapshots->Write(batch.next_seq(), bytes).has_value());
+  }
+  Open();
+  EXPECT_TRUE(partition_->recovery().published) << "with the zone data of now";
+  EXPECT_EQ(partition_->recovery().snapshot_seq, 0u);
+  EXPECT_EQ(partition_->recovery().folded_events, 30u);
+  EXPECT_EQ(partition_->core().StateDigest(), core.StateDigest());
+  ASSERT_TRUE(partition_->Snapshot().has_value());
+  Open();
+  EXPECT_FALSE(partition_->recovery().published);
+  EXPECT_EQ(partition_->recovery().folded_events, 0u) << "this one is of now";
 }
 
 TEST_F(PartitionTest, DefaultIsRecordedAndAdmitsNothing) {
