@@ -82,8 +82,8 @@ TEST(BoundedQueue, LosesAndDoublesNothingBetweenManyThreads) {
   for (int p = 0; p < kProducers; ++p) {
     producers.emplace_back([&queue, p] {
       for (int i = 0; i < kItems; ++i) {
-        int item = p * kItems + i;
-        while (queue.TryPush(std::move(item)) == Queue::PushResult::kFull) {
+        const int item = p * kItems + i;
+        while (queue.TryPush(int{item}) == Queue::PushResult::kFull) {
           std::this_thread::yield();
         }
       }
@@ -94,11 +94,12 @@ TEST(BoundedQueue, LosesAndDoublesNothingBetweenManyThreads) {
   for (int c = 0; c < kConsumers; ++c) {
     consumers.emplace_back([&queue, &mine = taken[c], c] {
       for (;;) {
-        const std::vector<int> batch = queue.Pop(static_cast<size_t>(1 + c * 7));
+        const size_t most = 1 + size_t{7} * c;
+        const std::vector<int> batch = queue.Pop(most);
         if (batch.empty()) {
           return;
         }
-        EXPECT_LE(batch.size(), static_cast<size_t>(1 + c * 7));
+        EXPECT_LE(batch.size(), most);
         mine.insert(mine.end(), batch.begin(), batch.end());
       }
     });
