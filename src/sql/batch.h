@@ -4,8 +4,9 @@
 // the users' own words are evaluated by DuckDB and nothing that the streaming executor computed
 // takes part. Only the windows' definitions are rewritten, from their text: rows are ordered by
 //   fuqi_seq = epoch_us(time) * 2^32 + arrival,
-// so that no two are peers, and a frame of an interval reaches back to the first microsecond of
-// `time - interval`. (Frames of DuckDB's own intervals would merge rows of equal time.)
+// so that no two are peers, and a frame of an interval reaches back to the first arrival of
+// `time - interval`; one that ends an interval before its row, to the last arrival there. (Frames
+// of DuckDB's own intervals would merge rows of equal time.)
 
 #include <span>
 #include <string>

@@ -9,16 +9,20 @@
 //   ORDER BY seq_time RANGE BETWEEN (seq_time - (ts - length) * 2^32) PRECEDING AND CURRENT ROW,
 //   seq_time = ts * 2^32 + arrival.
 //
-// Windows with the same partition expressions share one store: per key one time-ordered ring of
-// events, per frame length a cursor with running aggregates. Exact sums and counts are subtracted
-// on eviction; nothing of DOUBLE is (it is recomputed in frame order). Rows older than the longest
-// frame plus lateness behind the newest event are dropped. Of a frame without beginning what no
-// event can come before any more is folded into one base value; only the rows within lateness
-// remain.
+// A frame may also begin some months or rows back, and end some time or rows before its row.
 //
-// An event in time order costs amortised O(1) steps for each window, but the length of the frame
-// for a DOUBLE sum in a frame that moves. An event that is late for its key costs the rows of its
-// frames.
+// Windows with the same partition expressions share one store: per key one time-ordered ring of
+// events, per frame a span of it with running aggregates. Sums are kept without rounding, of DOUBLE
+// too, so that what leaves a frame is subtracted and the value depends on the frame's rows alone.
+// Rows that no frame of an event to come can reach are dropped, and keys with them: also those of a
+// day or month (a partition by date_trunc of the time) that is past. Of a frame without beginning
+// what no event can come before any more is folded into one base value; only the rows within
+// lateness remain.
+//
+// An event in time order costs amortised O(1) steps for each window; for quantile_disc a walk over
+// blocks of different values, for string_agg over the different texts. Where a month's frame
+// reaches further back for a later row it takes up again at most a day's rows. An event that is
+// late for its key costs the rows of its frames.
 
 #include <cstdint>
 #include <memory>
