@@ -7,6 +7,7 @@
 #include "base/check.h"
 #include "base/nearest.h"
 #include "sql/bind.h"
+#include "sql/functions.h"
 #include "sql/parsed_tree.h"
 #include "sql/window_state.h"
 #include "table/binder.h"
@@ -36,6 +37,15 @@ bool ReadsAny(const sql::Expr& expr, const std::vector<bool>& columns) {
                              [&](const sql::Expr& child) { return ReadsAny(child, columns); });
 }
 
+// Whether every value of the type fits 64 bits.
+bool FitsInt64(table::Type type) {
+  if (!type.is_exact_number()) {
+    return false;
+  }
+  const sql::Bounds bounds = sql::BoundsOf(type);
+  return bounds.low >= INT64_MIN && bounds.high <= INT64_MAX;
+}
+
 bool ReadsWindows(const sql::Expr& expr) {
   bool reads = false;
   ForEachWindow(expr, [&](int) { reads = true; });
@@ -45,6 +55,10 @@ bool ReadsWindows(const sql::Expr& expr) {
 }  // namespace
 
 std::string RuleColumn(const Rule& rule) { return "rule:" + rule.id; }
+
+// Levels of features that have none.
+constexpr int kOfGraph = -1;
+constexpr int kUnplaced = -2;
 
 // One run of CompiledPack::Compile. Sql fragments refer to the pack's, which must not move.
 class PackCompiler {
@@ -57,9 +71,10 @@ class PackCompiler {
     FUQI_RETURN_IF_ERROR(ParseWindows());
     FUQI_RETURN_IF_ERROR(ParseFeatures());
     FUQI_RETURN_IF_ERROR(OrderFeatures());
+    FUQI_RETURN_IF_ERROR(BindGraphs());
     FUQI_RETURN_IF_ERROR(BindFeatures());
     FUQI_RETURN_IF_ERROR(BindRules());
-    out_.lineage_ = sql::LineageOf(out_.levels_, out_.event_schema_);
+    TraceLineage();
     return {};
   }
 
@@ -74,8 +89,13 @@ class PackCompiler {
   Result<void> ParseWindows();
   Result<void> ParseFeatures();
   Result<void> OrderFeatures();
+  Result<void> BindGraphs();
+  Result<CompiledPack::BoundGraph> BindGraph(size_t number);
+  static Result<void> CheckGraphInput(const Graph& graph, const CompiledPack::BoundGraph& bound,
+                                      size_t i, size_t nodes, const sql::Fragment& item);
   Result<void> BindFeatures();
   Result<void> BindRules();
+  void TraceLineage();
 
   // Resolves names of columns and features; kNotFound for others.
   Result<void> Resolve(const sql::Fragment& fragment, const std::vector<sql::Reference>& names,
@@ -96,7 +116,7 @@ class PackCompiler {
   std::vector<Reads> window_reads_;
   std::vector<sql::Fragment> features_;
   std::vector<Reads> feature_reads_;
-  std::vector<int> levels_;  // of each feature; -1 not known yet
+  std::vector<int> levels_;  // of each feature; kOfGraph or kUnplaced
   table::Schema input_;      // of the level at hand
 };
 
@@ -120,6 +140,12 @@ Result<void> PackCompiler::CheckNames() {
   for (const Feature& feature : pack_.features) {
     if (is_column(feature.name)) {
       return shadows_column(feature.name).At(feature.sql.where);
+    }
+    const auto first = std::ranges::find(pack_.features, feature.name, &Feature::name);
+    if (&*first != &feature) {
+      return Err(ErrorCode::kAlreadyExists, "'{}' is a feature already and would be shadowed",
+                 feature.name)
+          .At(feature.sql.where);
     }
     if (std::ranges::find(window_names_, feature.name) != window_names_.end()) {
       return Err(ErrorCode::kAlreadyExists, "'{}' is a window already and would be shadowed",
@@ -176,6 +202,11 @@ Result<void> PackCompiler::ParseWindows() {
 
 Result<void> PackCompiler::ParseFeatures() {
   for (const Feature& feature : pack_.features) {
+    if (feature.graph >= 0) {
+      features_.emplace_back();
+      feature_reads_.emplace_back();
+      continue;
+    }
     features_.push_back(ToSqlFragment(feature.name, feature.sql));
     FUQI_ASSIGN_OR_RETURN(sql::ParsedExpression parsed,
                           sql::ParseExpression(binder_, features_.back(), window_names_));
@@ -196,7 +227,9 @@ Result<void> PackCompiler::ParseFeatures() {
 }
 
 Result<void> PackCompiler::OrderFeatures() {
-  levels_.assign(pack_.features.size(), -1);
+  for (const Feature& feature : pack_.features) {
+    levels_.push_back(feature.graph >= 0 ? kOfGraph : kUnplaced);
+  }
   for (size_t i = 0; i < pack_.features.size(); ++i) {
     std::vector<size_t> path;
     FUQI_RETURN_IF_ERROR(Place(i, path));
@@ -206,7 +239,7 @@ Result<void> PackCompiler::OrderFeatures() {
 
 // Depth first; `path` holds the features that led here.
 Result<void> PackCompiler::Place(size_t feature, std::vector<size_t>& path) {
-  if (levels_[feature] >= 0) {
+  if (levels_[feature] != kUnplaced) {
     return {};
   }
   if (auto begin = std::ranges::find(path, feature); begin != path.end()) {
@@ -281,10 +314,125 @@ Result<void> PackCompiler::CheckStreams(const sql::Level& level,
   return features_[members[0]].At(-1, std::move(state).error());
 }
 
-Result<void> PackCompiler::BindFeatures() {
+Result<void> PackCompiler::BindGraphs() {
   input_ = out_.event_schema_;
   out_.feature_schema_.resize(pack_.features.size());
-  const int levels = pack_.features.empty() ? 0 : *std::ranges::max_element(levels_) + 1;
+  for (size_t g = 0; g < pack_.graphs.size(); ++g) {
+    FUQI_ASSIGN_OR_RETURN(CompiledPack::BoundGraph bound, BindGraph(g));
+    out_.graphs_.push_back(std::move(bound));
+  }
+  for (const CompiledPack::BoundGraph& graph : out_.graphs_) {
+    for (size_t feature : graph.features) {
+      out_.features_by_level_.push_back(feature);
+      const Feature& source = pack_.features[feature];
+      const table::Column column{source.name, MeasureType(source.measure.measure), true};
+      out_.feature_schema_[feature] = column;
+      input_.push_back(column);
+    }
+  }
+  return {};
+}
+
+// Over the event's columns alone, to which the graph's features are added only later.
+Result<CompiledPack::BoundGraph> PackCompiler::BindGraph(size_t number) {
+  const Graph& graph = pack_.graphs[number];
+  CompiledPack::BoundGraph bound;
+  bound.shape = {.shares = graph.shares,
+                 .values = static_cast<int>(graph.to.size()),
+                 .window_us = graph.window_us,
+                 .lateness_us = pack_.lateness_us,
+                 .degree_max = static_cast<uint64_t>(graph.degree_max),
+                 .steps_max = static_cast<uint64_t>(graph.steps_max)};
+  for (size_t i = 0; i < pack_.features.size(); ++i) {
+    if (pack_.features[i].graph == static_cast<int>(number)) {
+      bound.features.push_back(i);
+      bound.shape.measures.push_back(pack_.features[i].measure);
+    }
+  }
+  std::vector<sql::Fragment>& items = out_.graph_items_.emplace_back();
+  auto add = [&](std::string_view key, const Fragment& fragment) {
+    items.push_back(ToSqlFragment(fmt::format("{}.{}", graph.name, key), fragment));
+    return static_cast<int>(items.size()) - 1;
+  };
+  add(graph.shares ? "entity" : "from", graph.from);
+  for (size_t i = 0; i < graph.to.size(); ++i) {
+    add(graph.shares ? fmt::format("shared[{}]", i + 1) : "to", graph.to[i]);
+  }
+  const size_t nodes = items.size();
+  bound.amount = graph.amount ? add("amount", *graph.amount) : -1;
+  bound.risks[0] =
+      graph.from_risk ? add(graph.shares ? "risk" : "from_risk", *graph.from_risk) : -1;
+  bound.risks[1] = graph.to_risk ? add("to_risk", *graph.to_risk) : -1;
+
+  for (const sql::Fragment& item : items) {
+    FUQI_ASSIGN_OR_RETURN(sql::ParsedExpression parsed, sql::ParseExpression(binder_, item, {}));
+    for (const sql::Reference& reference : parsed.columns) {
+      if (std::ranges::any_of(pack_.features, [&](const Feature& feature) {
+            return table::SameName(feature.name, reference.name);
+          })) {
+        return item.At(
+            reference.position,
+            Err(ErrorCode::kUnsupported, "a graph reads columns of the event; '{}' is a feature",
+                reference.name));
+      }
+    }
+    Reads reads;
+    FUQI_RETURN_IF_ERROR(Resolve(item, parsed.columns, reads));
+  }
+  FUQI_ASSIGN_OR_RETURN(bound.level, Bind(items, {}));
+  for (size_t i = 0; i < items.size(); ++i) {
+    const sql::Level::Output& output = bound.level.outputs[i];
+    FUQI_RETURN_IF_ERROR(CheckGraphInput(graph, bound, i, nodes, items[i]));
+    FUQI_ASSIGN_OR_RETURN(CompiledPack::Output compiled, CompileOutput(items[i], output, i));
+    bound.inputs.push_back(std::move(compiled));
+    if (i < nodes) {
+      bound.vertices.push_back({{output.name, output.expr.type, true}});
+    }
+  }
+  if (bound.amount >= 0) {
+    bound.shape.amount_scale = bound.level.outputs[bound.amount].expr.type.scale;
+  }
+  return bound;
+}
+
+// Of input i; the first `nodes` are vertices.
+Result<void> PackCompiler::CheckGraphInput(const Graph& graph,
+                                           const CompiledPack::BoundGraph& bound, size_t i,
+                                           size_t nodes, const sql::Fragment& item) {
+  const table::Type type = bound.level.outputs[i].expr.type;
+  const table::Datum::Kind kind = table::KindOf(type);
+  if (i < nodes) {
+    if (kind != table::Datum::Kind::kInt && kind != table::Datum::Kind::kText) {
+      return item.At(
+          -1, Err(ErrorCode::kTypeMismatch,
+                  "a vertex is told by an exact value or a text; this one is {}", type.ToString()));
+    }
+    const table::Type first = bound.level.outputs[0].expr.type;
+    if (i == 1 && !graph.shares && type != first) {
+      return item.At(
+          -1, Err(ErrorCode::kTypeMismatch, "both ends of an edge are of one type; here {} and {}",
+                  first.ToString(), type.ToString()));
+    }
+    return {};
+  }
+  if (static_cast<int>(i) == bound.amount) {
+    if (!FitsInt64(type)) {
+      return item.At(-1, Err(ErrorCode::kTypeMismatch,
+                             "an amount is an exact number of at most 18 digits or BIGINT; this "
+                             "one is {}",
+                             type.ToString()));
+    }
+    return {};
+  }
+  if (type.id != table::TypeId::kDouble) {
+    return item.At(
+        -1, Err(ErrorCode::kTypeMismatch, "a risk is a DOUBLE; this one is {}", type.ToString()));
+  }
+  return {};
+}
+
+Result<void> PackCompiler::BindFeatures() {
+  const int levels = levels_.empty() ? 0 : *std::ranges::max_element(levels_) + 1;
   for (int k = 0; k < levels; ++k) {
     std::vector<size_t> members;
     std::set<size_t> used;
@@ -351,6 +499,46 @@ Result<void> PackCompiler::BindRules() {
   return {};
 }
 
+// Down to columns of the event: through the features of graphs, too, which depend on all that their
+// graph reads.
+void PackCompiler::TraceLineage() {
+  using sql::ColumnLineage;
+  std::vector<ColumnLineage> of_graphs;
+  table::Schema known = out_.event_schema_;
+  for (const CompiledPack::BoundGraph& graph : out_.graphs_) {
+    std::set<ColumnLineage::Input> inputs = {{"", pack_.time, sql::Influence::kWindow}};
+    for (const ColumnLineage& input : sql::LineageOf({&graph.level, 1}, out_.event_schema_)) {
+      for (ColumnLineage::Input each : input.inputs) {
+        each.influence =
+            sql::IsDirect(each.influence) ? sql::Influence::kAggregation : each.influence;
+        inputs.insert(std::move(each));
+      }
+    }
+    for (size_t feature : graph.features) {
+      of_graphs.push_back({pack_.features[feature].name, {inputs.begin(), inputs.end()}, {}, true});
+      known.push_back(out_.feature_schema_[feature]);
+    }
+  }
+  out_.lineage_ = sql::LineageOf(out_.levels_, known);
+  for (ColumnLineage& lineage : out_.lineage_) {
+    std::set<ColumnLineage::Input> inputs;
+    for (const ColumnLineage::Input& input : lineage.inputs) {
+      const auto graph = std::ranges::find(of_graphs, input.column, &ColumnLineage::output);
+      if (graph == of_graphs.end()) {
+        inputs.insert(input);
+        continue;
+      }
+      for (ColumnLineage::Input each : graph->inputs) {
+        // A condition on what the graph gives is a condition on all that it read.
+        each.influence = sql::IsDirect(input.influence) ? each.influence : input.influence;
+        inputs.insert(std::move(each));
+      }
+    }
+    lineage.inputs.assign(inputs.begin(), inputs.end());
+  }
+  out_.lineage_.insert(out_.lineage_.begin(), of_graphs.begin(), of_graphs.end());
+}
+
 Result<std::shared_ptr<const CompiledPack>> CompiledPack::Compile(Pack pack,
                                                                   table::Binder& binder) {
   std::shared_ptr<CompiledPack> compiled(new CompiledPack());
@@ -364,6 +552,12 @@ std::vector<std::string> CompiledPack::FeaturesAcrossShards() const {
       pack_.partition.empty() ? -1 : table::FindColumn(event_schema_, pack_.partition);
   std::vector<bool> across(event_schema_.size());  // of each input of the level at hand
   std::vector<std::string> names;
+  for (const BoundGraph& graph : graphs_) {
+    for (size_t feature : graph.features) {
+      across.push_back(true);  // other shards hold edges of the same vertices
+      names.push_back(pack_.features[feature].name);
+    }
+  }
   for (const sql::Level& level : feature_levels()) {
     std::vector<bool> outputs;
     for (const sql::Level::Output& output : level.outputs) {
@@ -391,7 +585,7 @@ std::vector<std::string> CompiledPack::FeaturesAcrossShards() const {
 Result<std::string> CompiledPack::BatchSql(const std::string& events,
                                            sql::Arrivals arrivals) const {
   sql::Batch batch;
-  batch.source = events;
+  batch.source = graphs_.empty() ? events : WithGivenGraphs(events);
   batch.windows = windows_;
   for (size_t k = 0; k < levels_.size(); ++k) {
     batch.levels.push_back({&levels_[k], items_[k]});
@@ -406,8 +600,62 @@ Result<std::string> CompiledPack::BatchSql(const std::string& events,
   return sql::BatchSql(batch, arrivals);
 }
 
+std::string CompiledPack::WithGivenGraphs(const std::string& events) const {
+  std::string columns;
+  for (const table::Column& column : event_schema_) {
+    columns +=
+        fmt::format("{}event.{}", columns.empty() ? "" : ", ", table::QuoteName(column.name));
+  }
+  for (const BoundGraph& graph : graphs_) {
+    for (size_t feature : graph.features) {
+      columns += ", given." + table::QuoteName(pack_.features[feature].name);
+    }
+  }
+  return fmt::format(
+      "SELECT {} FROM (SELECT *, row_number() OVER () AS fuqi_number FROM (\n{}\n)) event "
+      "JOIN {} given ON given.number = event.fuqi_number ORDER BY given.number",
+      columns, events, kGivenGraphs);
+}
+
+Result<std::string> CompiledPack::GraphInputSql(size_t graph, const std::string& events) const {
+  sql::Batch batch;
+  batch.source = events;
+  batch.levels.push_back({&graphs_[graph].level, graph_items_[graph]});
+  batch.columns.push_back(pack_.time);
+  for (const sql::Level::Output& output : graphs_[graph].level.outputs) {
+    batch.columns.push_back(output.name);
+  }
+  return sql::BatchSql(batch, sql::Arrivals::kInOrder);
+}
+
+void CompiledPack::BoundGraph::Read(std::span<const table::Datum> values, int64_t ts_us,
+                                    uint64_t arrival, GraphEvent& event) const {
+  event.ts_us = ts_us;
+  event.arrival = arrival;
+  event.nodes.resize(vertices.size());
+  Bytes bytes;
+  for (size_t i = 0; i < vertices.size(); ++i) {
+    bytes.clear();
+    if (!values[i].is_null()) {
+      // Values of different columns that are shared are never one vertex.
+      bytes.push_back(shape.shares ? static_cast<uint8_t>(i) : 0);
+      table::EncodeRow(vertices[i], values.subspan(i, 1), bytes);
+    }
+    event.nodes[i] = AsText(bytes);
+  }
+  event.amount = amount >= 0 ? values[amount] : table::Datum::Null();
+  for (int i : {0, 1}) {
+    event.risks[i] = risks[i] >= 0 ? values[risks[i]] : table::Datum::Null();
+  }
+}
+
 int CompiledPack::steps_max() const {
   int steps = 0;
+  for (const BoundGraph& graph : graphs_) {
+    for (const Output& input : graph.inputs) {
+      steps += input.program.steps_max();
+    }
+  }
   for (const std::vector<Output>& outputs : feature_outputs_) {
     for (const Output& output : outputs) {
       steps += output.program.steps_max();

@@ -4,8 +4,9 @@
 //
 // Features fall into levels: one that reads no other feature is of level 0, any other stands one
 // above the highest that it reads. Level k reads the event's columns and all features of the levels
-// before it, in level order; its windows hold rows of just these. The rules are the last level,
-// without windows, so that an event and its feature row are all that they need.
+// before it, in level order; its windows hold rows of just these. The features of graphs, which
+// read the event alone, stand before level 0 and are columns to all levels. The rules are the last
+// level, without windows, so that an event and its feature row are all that they need.
 
 #include <cstdint>
 #include <memory>
@@ -55,9 +56,26 @@ class CompiledPack {
     size_t index;  // of the feature or rule in the pack
     bool reads_windows;
   };
+
+  // A graph of the pack, and what an event says to it.
+  struct BoundGraph {
+    GraphShape shape;              // its measures are the graph's features, in the pack's order
+    std::vector<size_t> features;  // pack index of each
+    sql::Level level;              // without windows: the inputs below, in this order
+    std::vector<Output> inputs;  // from and to, or the entity and its values; then those there are
+    int amount = -1;             // index in the inputs
+    int risks[2] = {-1, -1};     // of from or the entity, of to
+    // Makes `event` what the values of the inputs say.
+    void Read(std::span<const table::Datum> values, int64_t ts_us, uint64_t arrival,
+              GraphEvent& event) const;
+    std::vector<table::Schema> vertices;  // how each vertex is encoded: one column
+  };
+  const std::vector<BoundGraph>& graphs() const { return graphs_; }
+
   const std::vector<std::vector<Output>>& feature_outputs() const { return feature_outputs_; }
   const std::vector<Output>& rule_outputs() const { return rule_outputs_; }
-  // Pack indexes of the features in level order: where a level's input keeps feature columns.
+  // Pack indexes of the features, those of graphs, then the others in level order: where a level's
+  // input keeps feature columns.
   const std::vector<size_t>& features_by_level() const { return features_by_level_; }
   // Instructions that the programs of one event execute at most.
   int steps_max() const;
@@ -70,8 +88,13 @@ class CompiledPack {
   // The batch form: one SELECT over `events`, a SELECT that gives the event table's columns as they
   // arrive, with the key, every feature and every rule (RuleColumn) as columns, ordered by arrival.
   // DuckDB evaluates the pack's own text; nothing of the streaming executor takes part. All events
-  // of `events` enter windows: the caller leaves out those that are out of bounds.
+  // of `events` enter windows: the caller leaves out those that are out of bounds. Where the pack
+  // has graphs, their features are given: as columns of a table kGivenGraphs, beside `number`, the
+  // event's row from 1 on.
   Result<std::string> BatchSql(const std::string& events, sql::Arrivals arrivals) const;
+  static constexpr std::string_view kGivenGraphs = "fuqi_graphs";
+  // What the events of a SELECT say to a graph: the time, then its inputs, in order of arrival.
+  Result<std::string> GraphInputSql(size_t graph, const std::string& events) const;
 
   // Column lineage of features and rules down to event columns.
   const std::vector<sql::ColumnLineage>& lineage() const { return lineage_; }
@@ -80,6 +103,8 @@ class CompiledPack {
   friend class PackCompiler;
   CompiledPack() = default;
   CompiledPack(const CompiledPack&) = delete;
+
+  std::string WithGivenGraphs(const std::string& events) const;
 
   Pack pack_;
   table::Schema event_schema_;
@@ -90,6 +115,8 @@ class CompiledPack {
   std::vector<std::vector<Output>> feature_outputs_;
   std::vector<Output> rule_outputs_;
   std::vector<size_t> features_by_level_;
+  std::vector<BoundGraph> graphs_;
+  std::vector<std::vector<sql::Fragment>> graph_items_;
   std::vector<sql::ColumnLineage> lineage_;
   // The text of each level's outputs, and of all windows, as the batch form needs them. They point
   // into pack_, which does not move once compiled.

@@ -10,6 +10,7 @@
 #include "base/time.h"
 #include "base/utf8.h"
 #include "crypto/sha256.h"
+#include "decide/graph.h"
 #include "decide/records.h"
 #include "sql/functions.h"
 #include "sql/program.h"
@@ -167,11 +168,17 @@ struct Core::Impl {
       FUQI_CHECK(state.has_value());
       windows.push_back(std::move(*state));
     }
+    graphs.clear();
+    for (const CompiledPack::BoundGraph& graph : pack->graphs()) {
+      graphs.emplace_back(graph.shape);
+    }
   }
 
   // The event enters the state; its flags and features, not yet its rules.
   Decision Admit(const Event& event, uint64_t event_seq);
   uint32_t BoundsFlags(int64_t ts_us, int64_t received_us) const;
+  // Gives the features of graphs their cells; returns the first cell behind them.
+  size_t EvaluateGraphs(int64_t ts_us, Decision& decision);
   void EvaluateFeatures(int64_t ts_us, Decision& decision);
   void EvaluateRules(sql::Scratch& memory, std::span<const Datum> row, Decision& decision,
                      std::vector<Datum>* values = nullptr) const;
@@ -185,10 +192,12 @@ struct Core::Impl {
   std::optional<int64_t> newest_us;
   uint64_t events = 0;
   std::vector<sql::WindowState> windows;  // of each feature level
+  std::vector<GraphState> graphs;
 
   // Memory of one evaluation, kept to be used again.
   sql::Scratch scratch;
   std::vector<Datum> cells;
+  GraphEvent said;
 };
 
 Decision Core::Impl::Admit(const Event& event, uint64_t event_seq) {
@@ -243,8 +252,34 @@ std::vector<Datum> Core::Impl::Cells(const Event& event) const {
   return row;
 }
 
-void Core::Impl::EvaluateFeatures(int64_t ts_us, Decision& decision) {
+size_t Core::Impl::EvaluateGraphs(int64_t ts_us, Decision& decision) {
   size_t next = pack->event_schema().size();
+  const std::span<const Datum> columns(cells.data(), next);
+  std::vector<Datum> values;
+  for (size_t g = 0; g < graphs.size(); ++g) {
+    const CompiledPack::BoundGraph& graph = pack->graphs()[g];
+    values.clear();
+    for (const CompiledPack::Output& input : graph.inputs) {
+      Result<Datum> value = input.program.Run(columns, {}, scratch);
+      values.push_back(value ? *value : Datum::Null());
+      if (!value) {
+        NoteError(graph.level.outputs[input.index].name, value.error(), decision);
+      }
+    }
+    graph.Read(values, ts_us, events, said);
+    if (graphs[g].Push(said, values)) {
+      decision.flags |= kTruncated;
+    }
+    for (size_t i = 0; i < values.size(); ++i) {
+      cells[next++] = values[i];
+      decision.features.Set(graph.features[i], values[i]);
+    }
+  }
+  return next;
+}
+
+void Core::Impl::EvaluateFeatures(int64_t ts_us, Decision& decision) {
+  size_t next = EvaluateGraphs(ts_us, decision);
   size_t text_bytes = 0;
   for (size_t k = 0; k < pack->feature_levels().size(); ++k) {
     const std::span<const Datum> columns(cells.data(), next);
@@ -289,8 +324,11 @@ void Core::Impl::EvaluateRules(sql::Scratch& memory, std::span<const Datum> row,
       decision.action = std::max(decision.action, rules[output.index].then);
     }
   }
-  if (decision.flags != 0) {
+  if ((decision.flags & ~uint32_t{kTruncated}) != 0) {
     decision.action = std::max(decision.action, pack->pack().default_action);
+  }
+  if ((decision.flags & kTruncated) != 0) {
+    decision.action = std::max(decision.action, pack->pack().truncated_action);
   }
 }
 
@@ -362,6 +400,9 @@ uint64_t Core::state_bytes() const {
   for (const sql::WindowState& state : impl_->windows) {
     bytes += state.state_bytes();
   }
+  for (const GraphState& graph : impl_->graphs) {
+    bytes += graph.state_bytes();
+  }
   return bytes;
 }
 
@@ -369,6 +410,9 @@ uint64_t Core::window_steps() const {
   uint64_t steps = 0;
   for (const sql::WindowState& state : impl_->windows) {
     steps += state.steps();
+  }
+  for (const GraphState& graph : impl_->graphs) {
+    steps += graph.steps();
   }
   return steps;
 }
@@ -382,11 +426,16 @@ void Core::Save(Bytes& out) const {
   writer.Fixed(static_cast<uint8_t>(impl_->newest_us.has_value()));
   writer.Fixed(impl_->newest_us.value_or(0));
   impl_->ids.Save(writer);
-  Bytes windows;
+  Bytes part;
   for (const sql::WindowState& state : impl_->windows) {
-    windows.clear();
-    state.Save(windows);
-    writer.Blob(windows);
+    part.clear();
+    state.Save(part);
+    writer.Blob(part);
+  }
+  for (const GraphState& graph : impl_->graphs) {
+    part.clear();
+    graph.Save(part);
+    writer.Blob(part);
   }
 }
 
@@ -415,6 +464,13 @@ Result<void> Core::Restore(ByteView bytes) {
         break;
       }
       FUQI_RETURN_IF_ERROR(state.Restore(blob));
+    }
+    for (GraphState& graph : impl.graphs) {
+      const ByteView blob = reader.Blob();
+      if (!reader.ok()) {
+        break;
+      }
+      FUQI_RETURN_IF_ERROR(graph.Restore(blob));
     }
     FUQI_RETURN_IF_ERROR(reader.Finish("a saved state"));
     if (!has_ids || has_newest > 1 || (has_newest == 0 && newest != 0) ||

@@ -2,15 +2,19 @@
 
 // The decision core of one partition: the fold of events into decisions. One thread.
 //
-// state = fold(events): windows, the id index and the newest event time depend on nothing but the
-// pack and the events in their order. The same object serves live, replays a file, recovers from a
-// log and re-performs decisions.
+// state = fold(events): windows, graphs, the id index and the newest event time depend on nothing
+// but the pack and the events in their order. The same object serves live, replays a file, recovers
+// from a log and re-performs decisions.
 //
 // Time. An event older than the newest one admitted by more than the pack's lateness is late; one
 // further ahead of its receipt than the pack's `ahead`, or, where no receipt is known, of the
 // newest event than its `gap`, is in the future. Neither enters windows nor counts as newest, and
 // no feature is computed for it; its rules see NULL, and it gets at least the pack's default
 // action.
+//
+// A search of a graph that meets a bound flags its event as truncated. That is no failure (shops
+// and tax offices are hubs on any day), so what it means is the pack's to say: it gets at least the
+// pack's truncated_action, which is the default action where the pack is silent.
 
 #include <cstdint>
 #include <memory>
@@ -64,8 +68,8 @@ class Core {
 
   const CompiledPack& pack() const;
   uint64_t events() const;        // folded so far
-  uint64_t state_bytes() const;   // of the windows, estimated
-  uint64_t window_steps() const;  // entries that windows touched so far
+  uint64_t state_bytes() const;   // of windows and graphs, estimated
+  uint64_t window_steps() const;  // entries that windows and graphs touched so far
 
   // The whole state in one form that depends only on the events folded.
   void Save(Bytes& out) const;

@@ -17,6 +17,8 @@ std::string_view FlagName(Flag flag) {
       return "future";
     case kEvaluationError:
       return "evaluation_error";
+    case kTruncated:
+      return "truncated";
   }
   return "unknown";
 }

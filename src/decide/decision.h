@@ -11,16 +11,21 @@
 
 namespace fuqi::decide {
 
-// Why windows did not take an event, or why rules could not be read. Bits; stored.
+// Why windows did not take an event, why rules could not be read, or what is not whole in what they
+// read. Bits; stored.
 enum Flag : uint32_t {
   kLate = 1,    // older than the newest event by more than the pack's lateness: kept out of windows
   kFuture = 2,  // further ahead than the pack allows: kept out of windows
   kEvaluationError = 4,  // a feature or rule could not be evaluated; `error` says which and why;
                          // the pack's default action was taken unless a rule asked for more
+  kTruncated = 8,  // a search of a graph met a bound: what it gave is NULL, or leaves out what
+                   // lies behind a hub; the pack's truncated_action was taken unless a rule
+                   // asked for more
 };
-// "late", "future", "evaluation_error"
+// "late", "future", "evaluation_error", "truncated"
 std::string_view FlagName(Flag flag);
-inline constexpr uint32_t kAllFlags = kLate | kFuture | kEvaluationError;
+inline constexpr uint32_t kAllFlags = kLate | kFuture | kEvaluationError | kTruncated;
+inline constexpr Flag kLastFlag = kTruncated;
 // An event with one of these does not enter windows, and no feature is computed for it.
 inline constexpr uint32_t kOutOfBounds = kLate | kFuture;
 

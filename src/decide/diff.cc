@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "decide/core.h"
+#include "decide/graph_brute.h"
 #include "sql/constructs.h"
 
 namespace fuqi::decide {
@@ -57,12 +58,18 @@ std::string AdmittedSql(const CompiledPack& pack, const SourcePlan& plan) {
       columns, plan.sql);
 }
 
-table::Relation RefusedRelation(const std::vector<uint64_t>& refused) {
+// What AdmittedSql reads beside the events; nothing where no row was refused.
+std::vector<table::Relation> RefusedTables(const std::vector<uint64_t>& refused) {
+  if (refused.empty()) {
+    return {};
+  }
   table::Relation relation{"fuqi_refused", {{"number", {table::TypeId::kBigInt}, false}}, {}};
   for (uint64_t row : refused) {
     relation.rows.emplace_back(1).Set(0, Datum::Int(row));
   }
-  return relation;
+  std::vector<table::Relation> tables;
+  tables.push_back(std::move(relation));
+  return tables;
 }
 
 // Whether the expression, or a window or column that it reads, is made of a construct that
@@ -97,6 +104,12 @@ std::vector<bool> TolerantFeatures(const CompiledPack& pack) {
   std::vector<bool> tolerant(pack.feature_schema().size());
   std::vector<bool> columns(pack.event_schema().size());
   size_t next = 0;
+  for (const CompiledPack::BoundGraph& graph : pack.graphs()) {
+    for (const GraphMeasure& measure : graph.shape.measures) {
+      columns.push_back(MeasureType(measure.measure).id == table::TypeId::kDouble);
+      tolerant[pack.features_by_level()[next++]] = columns.back();
+    }
+  }
   for (const sql::Level& level : pack.feature_levels()) {
     std::vector<bool> outputs;
     for (const sql::Level::Output& output : level.outputs) {
@@ -118,6 +131,13 @@ class Comparison {
     if (result_.first.size() < DiffResult::kListedMax) {
       result_.first.push_back(
           {row, KeyText(event), std::string(column), std::move(batch), std::move(stream)});
+    }
+  }
+
+  void CompareFlag(uint64_t row, const Event& event, std::string_view flag, bool batch,
+                   bool stream) {
+    if (batch != stream) {
+      Note(row, event, flag, batch ? "true" : "false", stream ? "true" : "false");
     }
   }
 
@@ -169,6 +189,45 @@ class Comparison {
 
 }  // namespace
 
+Result<GivenGraphs> GiveGraphs(
+    const CompiledPack& pack, const std::string& events,
+    const std::function<Result<table::RowStream>(const std::string&)>& run) {
+  GivenGraphs given;
+  given.relation = {
+      std::string(CompiledPack::kGivenGraphs), {{"number", {table::TypeId::kBigInt}, false}}, {}};
+  std::vector<table::Row>& rows = given.relation.rows;
+  for (size_t g = 0; g < pack.graphs().size(); ++g) {
+    const CompiledPack::BoundGraph& graph = pack.graphs()[g];
+    FUQI_ASSIGN_OR_RETURN(std::string sql, pack.GraphInputSql(g, events));
+    FUQI_ASSIGN_OR_RETURN(table::RowStream inputs, run(sql));
+    std::vector<GraphEvent> said;
+    for (;;) {
+      FUQI_ASSIGN_OR_RETURN(auto values, inputs.Next());
+      if (!values) {
+        break;
+      }
+      const auto ts_us = static_cast<int64_t>((*values)[0].i);
+      const uint64_t arrival = said.size();
+      graph.Read(std::span(*values).subspan(1), ts_us, arrival, said.emplace_back());
+    }
+    const std::vector<GraphValues> found = BruteForceGraph(graph.shape, said);
+    for (size_t i = 0; i < found.size(); ++i) {
+      if (g == 0) {
+        rows.emplace_back().Append(Datum::Int(i + 1));
+        given.truncated.push_back(false);
+      }
+      for (const Datum& value : found[i].values) {
+        rows[i].Append(value);
+      }
+      given.truncated[i] = given.truncated[i] || found[i].truncated;
+    }
+    for (size_t feature : graph.features) {
+      given.relation.schema.push_back(pack.feature_schema()[feature]);
+    }
+  }
+  return given;
+}
+
 Result<DiffResult> Diff(const DataAccess& access, std::shared_ptr<const CompiledPack> pack,
                         const SourcePlan& plan, const std::function<void(uint64_t)>& progress) {
   FUQI_ASSIGN_OR_RETURN(Admission admission, Admit(access, *pack, plan));
@@ -176,9 +235,15 @@ Result<DiffResult> Diff(const DataAccess& access, std::shared_ptr<const Compiled
   FUQI_ASSIGN_OR_RETURN(std::string sql,
                         pack->BatchSql(events, admission.in_order ? sql::Arrivals::kInOrder
                                                                   : sql::Arrivals::kAnyOrder));
-  std::vector<table::Relation> given;
-  if (!admission.refused.empty()) {
-    given.push_back(RefusedRelation(admission.refused));
+  std::vector<table::Relation> given = RefusedTables(admission.refused);
+  std::vector<bool> truncated;  // of each admitted event
+  if (!pack->graphs().empty()) {
+    FUQI_ASSIGN_OR_RETURN(
+        GivenGraphs graphs, GiveGraphs(*pack, events, [&](const std::string& inputs) {
+          return RunPlan(access, *pack, plan, inputs, RefusedTables(admission.refused));
+        }));
+    given.push_back(std::move(graphs.relation));
+    truncated = std::move(graphs.truncated);
   }
   FUQI_ASSIGN_OR_RETURN(table::RowStream batch,
                         RunPlan(access, *pack, plan, sql, std::move(given)));
@@ -198,16 +263,17 @@ Result<DiffResult> Diff(const DataAccess& access, std::shared_ptr<const Compiled
     const uint64_t row = reader.rows();
     const bool refused = std::ranges::binary_search(admission.refused, row);
     const bool flagged = (decision.flags & kOutOfBounds) != 0;
-    if (refused != flagged) {
-      comparison.Note(row, *event, "out of bounds", refused ? "true" : "false",
-                      flagged ? "true" : "false");
-    }
+    comparison.CompareFlag(row, *event, "out of bounds", refused, flagged);
     if (!refused) {
       FUQI_ASSIGN_OR_RETURN(auto batch_row, batch.Next());
       if (!batch_row || !table::Identical((*batch_row)[0], event->columns[pack->key_column()])) {
         return Err(ErrorCode::kInternal, "the batch form lost the order of the events at row {}",
                    row);
       }
+      const size_t admitted = result.events - 1 - result.out_of_bounds;
+      comparison.CompareFlag(row, *event, FlagName(kTruncated),
+                             !truncated.empty() && truncated[admitted],
+                             (decision.flags & kTruncated) != 0);
       rules.clear();
       core.DecideFromFeatures(*event, decision, &rules);
       comparison.Compare(row, *event, decision, rules, *batch_row);

@@ -35,9 +35,21 @@ struct DiffResult {
   std::vector<Mismatch> first;  // at most kListedMax
 };
 
-// Reads the source three times. Where times go back, the batch form joins each row with its past:
-// its cost grows with the square of a partition's rows. An error in the batch statement (a failed
-// cast, an overflow) is the result's error; a stream keeps deciding there.
+// What the pack's graphs give each of these events: the table that its batch form reads, by the
+// brute force (graph_brute.h) over what DuckDB makes of the graphs' inputs. `events` as BatchSql
+// takes it; `run` gives a statement's rows.
+struct GivenGraphs {
+  table::Relation relation;
+  std::vector<bool> truncated;  // of each event
+};
+Result<GivenGraphs> GiveGraphs(
+    const CompiledPack& pack, const std::string& events,
+    const std::function<Result<table::RowStream>(const std::string& sql)>& run);
+
+// Reads the source three times, and once for each graph. Where times go back, the batch form joins
+// each row with its past: its cost grows with the square of a partition's rows. An error in the
+// batch statement (a failed cast, an overflow) is the result's error; a stream keeps deciding
+// there.
 Result<DiffResult> Diff(const DataAccess& access, std::shared_ptr<const CompiledPack> pack,
                         const SourcePlan& plan, const std::function<void(uint64_t)>& progress = {});
 

@@ -85,7 +85,7 @@ Result<Explanation> Explain(const ledger::Log& log, const ledger::Tree& tree,
   out.action = decision.action;
   out.error = decision.error;
   out.received_us = event.received_us;
-  for (Flag flag : {kLate, kFuture, kEvaluationError}) {
+  for (Flag flag : {kLate, kFuture, kEvaluationError, kTruncated}) {
     if ((decision.flags & flag) != 0) {
       out.flags.emplace_back(FlagName(flag));
     }

@@ -8,6 +8,7 @@
 
 #include "base/nearest.h"
 #include "crypto/sha256.h"
+#include "decide/pack_internal.h"
 
 namespace fuqi::decide {
 namespace {
@@ -62,6 +63,10 @@ Result<std::string> RequiredText(const TomlNode& table, std::string_view key) {
   return NonEmpty(node);
 }
 
+}  // namespace
+
+namespace internal {
+
 Result<void> CheckName(const TomlNode::Entry& entry) {
   if (!IsPackName(entry.key)) {
     return Err(ErrorCode::kConfig,
@@ -72,22 +77,17 @@ Result<void> CheckName(const TomlNode::Entry& entry) {
   return {};
 }
 
-Result<std::string> RequiredName(const TomlNode& table, std::string_view key) {
-  FUQI_ASSIGN_OR_RETURN(TomlNode node, table.Required<TomlNode>(key));
-  FUQI_ASSIGN_OR_RETURN(std::string name, node.As<std::string>());
-  if (!IsPackName(name)) {
-    return node.Fail(
-        "'{}' is no name: small letters, digits and _, a letter first, at most {} bytes", name,
-        kNameBytesMax);
-  }
-  return name;
-}
-
 Result<Bilingual> ReadBilingual(const TomlNode& node) {
   Bilingual text;
   FUQI_ASSIGN_OR_RETURN(text.zh, RequiredText(node, "zh"));
   FUQI_ASSIGN_OR_RETURN(text.en, RequiredText(node, "en"));
   return text;
+}
+
+Result<Bilingual> ReadTitle(const TomlNode& node) {
+  FUQI_ASSIGN_OR_RETURN(std::optional<TomlNode> zh, node.Optional<TomlNode>("zh"));
+  FUQI_ASSIGN_OR_RETURN(std::optional<TomlNode> en, node.Optional<TomlNode>("en"));
+  return zh || en ? ReadBilingual(node) : Bilingual();
 }
 
 Result<Fragment> ReadFragment(const TomlNode& node) {
@@ -101,6 +101,41 @@ Result<Fragment> ReadFragment(const TomlNode& node) {
 Result<Fragment> RequiredFragment(const TomlNode& table, std::string_view key) {
   FUQI_ASSIGN_OR_RETURN(TomlNode node, table.Required<TomlNode>(key));
   return ReadFragment(node);
+}
+
+Result<void> ReadSpan(const TomlNode& table, std::string_view key, int64_t more_than_us,
+                      int64_t& out_us) {
+  FUQI_ASSIGN_OR_RETURN(std::optional<TomlNode> node, table.Optional<TomlNode>(key));
+  if (!node) {
+    return {};
+  }
+  FUQI_ASSIGN_OR_RETURN(Duration span, node->As<Duration>());
+  if (span.us <= more_than_us) {
+    return node->Fail("'{}' must be longer than {}", key, DurationToText(Duration{more_than_us}));
+  }
+  out_us = span.us;
+  return {};
+}
+
+}  // namespace internal
+
+namespace {
+
+using internal::CheckName;
+using internal::ReadBilingual;
+using internal::ReadFragment;
+using internal::ReadSpan;
+using internal::RequiredFragment;
+
+Result<std::string> RequiredName(const TomlNode& table, std::string_view key) {
+  FUQI_ASSIGN_OR_RETURN(TomlNode node, table.Required<TomlNode>(key));
+  FUQI_ASSIGN_OR_RETURN(std::string name, node.As<std::string>());
+  if (!IsPackName(name)) {
+    return node.Fail(
+        "'{}' is no name: small letters, digits and _, a letter first, at most {} bytes", name,
+        kNameBytesMax);
+  }
+  return name;
 }
 
 Result<Action> ReadAction(const TomlNode& node) {
@@ -122,21 +157,6 @@ Result<table::Type> ReadType(const TomlNode& node) {
   return type;
 }
 
-// A time span that must be greater than `more_than_us`.
-Result<void> ReadSpan(const TomlNode& table, std::string_view key, int64_t more_than_us,
-                      int64_t& out_us) {
-  FUQI_ASSIGN_OR_RETURN(std::optional<TomlNode> node, table.Optional<TomlNode>(key));
-  if (!node) {
-    return {};
-  }
-  FUQI_ASSIGN_OR_RETURN(Duration span, node->As<Duration>());
-  if (span.us <= more_than_us) {
-    return node->Fail("'{}' must be longer than {}", key, DurationToText(Duration{more_than_us}));
-  }
-  out_us = span.us;
-  return {};
-}
-
 Result<void> Reader::ReadPackFile(const std::string& text) {
   FUQI_ASSIGN_OR_RETURN(TomlNode root, TomlNode::Parse(text, JoinPath(dir_, kPackFile)));
   FUQI_ASSIGN_OR_RETURN(TomlNode head, root.Required<TomlNode>("pack"));
@@ -149,6 +169,7 @@ Result<void> Reader::ReadPackFile(const std::string& text) {
   }
   FUQI_RETURN_IF_ERROR(ReadWindows(root));
   FUQI_RETURN_IF_ERROR(ReadFeatures(root));
+  FUQI_RETURN_IF_ERROR(internal::ReadGraphs(root, pack_));
   FUQI_RETURN_IF_ERROR(ReadRules(root));
   return root.CheckNoUnknownKeys();
 }
@@ -166,6 +187,11 @@ Result<void> Reader::ReadHead(const TomlNode& head) {
   FUQI_ASSIGN_OR_RETURN(std::optional<TomlNode> action, head.Optional<TomlNode>("default_action"));
   if (action) {
     FUQI_ASSIGN_OR_RETURN(pack_.default_action, ReadAction(*action));
+  }
+  FUQI_ASSIGN_OR_RETURN(action, head.Optional<TomlNode>("truncated_action"));
+  pack_.truncated_action = pack_.default_action;
+  if (action) {
+    FUQI_ASSIGN_OR_RETURN(pack_.truncated_action, ReadAction(*action));
   }
   return {};
 }
@@ -257,11 +283,7 @@ Result<void> Reader::ReadFeatures(const TomlNode& root) {
       FUQI_ASSIGN_OR_RETURN(feature.sql, ReadFragment(entry.value));
     } else {
       FUQI_ASSIGN_OR_RETURN(feature.sql, RequiredFragment(entry.value, "sql"));
-      FUQI_ASSIGN_OR_RETURN(std::optional<TomlNode> zh, entry.value.Optional<TomlNode>("zh"));
-      FUQI_ASSIGN_OR_RETURN(std::optional<TomlNode> en, entry.value.Optional<TomlNode>("en"));
-      if (zh || en) {
-        FUQI_ASSIGN_OR_RETURN(feature.title, ReadBilingual(entry.value));
-      }
+      FUQI_ASSIGN_OR_RETURN(feature.title, internal::ReadTitle(entry.value));
     }
     pack_.features.push_back(std::move(feature));
   }

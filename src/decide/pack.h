@@ -21,6 +21,7 @@
 #include "base/disk.h"
 #include "base/result.h"
 #include "base/toml.h"
+#include "decide/graph.h"
 #include "table/type.h"
 
 namespace fuqi::decide {
@@ -69,10 +70,26 @@ struct EventColumn : table::Column {
   Where where;
 };
 
+// Who is tied to whom (graph.h). What the fragments read are columns of the event.
+struct Graph {
+  std::string name;
+  bool shares = false;       // entity and shared values, not from and to
+  Fragment from;             // or the entity
+  std::vector<Fragment> to;  // one, or the shared values
+  std::optional<Fragment> amount;
+  std::optional<Fragment> from_risk;  // or the entity's
+  std::optional<Fragment> to_risk;
+  int64_t window_us = 0;
+  int64_t degree_max = 1'000;
+  int64_t steps_max = 20'000;
+};
+
 struct Feature {
   std::string name;
-  Fragment sql;
+  Fragment sql;     // of a graph's feature: what it measures, "money.fan_in(to)"
   Bilingual title;  // may be empty
+  int graph = -1;   // index of the graph that gives it; -1: it is SQL
+  GraphMeasure measure;
 };
 
 struct Rule {
@@ -114,6 +131,8 @@ inline constexpr size_t kPackFilesMax = 1'000;
 inline constexpr size_t kPackRulesMax = 2'000;
 inline constexpr size_t kPackFeaturesMax = 2'000;
 inline constexpr size_t kPackColumnsMax = 500;
+inline constexpr size_t kPackGraphsMax = 16;
+inline constexpr size_t kGraphValuesMax = 8;
 inline constexpr size_t kNameBytesMax = 63;
 
 // Relative path → content, line ends \n, sorted by path.
@@ -132,12 +151,15 @@ struct Pack {
   int64_t gap_us = 366 * int64_t{86'400'000'000};
   // When no decision can be made: shed, failed evaluation, time out of bounds.
   Action default_action = Action::kReview;
+  // The least action where a graph's search met a bound. Unless the pack says it, default_action.
+  Action truncated_action = Action::kReview;
   std::string event_table;  // "txn"
   std::string key;          // column that identifies an event
   std::string time;         // column of its time
   std::vector<EventColumn> columns;
   std::vector<std::pair<std::string, Fragment>> windows;
-  std::vector<Feature> features;
+  std::vector<Graph> graphs;
+  std::vector<Feature> features;  // those of SQL, then those of graphs
   std::vector<Rule> rules;
   std::vector<Source> sources;
   std::vector<Label> labels;

@@ -124,7 +124,7 @@ TEST(Records, DecisionRefusesWhatContradictsItself) {
   bad.hits = {3};
   EXPECT_FALSE(read(bad));
   bad.hits = {};
-  bad.flags = 8;
+  bad.flags = kAllFlags + 1;
   EXPECT_FALSE(read(bad));
   bad.flags = kEvaluationError;
   EXPECT_FALSE(read(bad)) << "an error that says nothing";

@@ -193,11 +193,11 @@ Result<Expectation> Reader::ReadExpectation(const TomlNode& node) const {
     for (const TomlNode& item : items) {
       FUQI_ASSIGN_OR_RETURN(std::string name, item.As<std::string>());
       uint32_t bit = 1;
-      while (bit <= kEvaluationError && name != FlagName(static_cast<Flag>(bit))) {
+      while (bit <= kLastFlag && name != FlagName(static_cast<Flag>(bit))) {
         bit <<= 1;
       }
-      if (bit > kEvaluationError) {
-        return item.Fail("'{}' is no flag: one of late, future, evaluation_error", name);
+      if (bit > kLastFlag) {
+        return item.Fail("'{}' is no flag: one of late, future, evaluation_error, truncated", name);
       }
       *expect.flags |= bit;
     }
@@ -477,7 +477,7 @@ class Coverage {
 
 std::string FlagNames(uint32_t flags) {
   std::string names;
-  for (uint32_t bit = 1; bit <= kEvaluationError; bit <<= 1) {
+  for (uint32_t bit = 1; bit <= kLastFlag; bit <<= 1) {
     if ((flags & bit) != 0) {
       names += (names.empty() ? "" : ", ") + std::string(FlagName(static_cast<Flag>(bit)));
     }

@@ -31,9 +31,9 @@ bool ExactWhenSharded(const decide::CompiledPack& pack, const sql::Level& level,
          });
 }
 
-// The level that each feature belongs to, in the pack's order.
+// The level that each feature belongs to, in the pack's order; -1: a graph gives it.
 std::vector<int> LevelsOf(const decide::CompiledPack& pack) {
-  std::vector<int> levels(pack.pack().features.size());
+  std::vector<int> levels(pack.pack().features.size(), -1);
   for (size_t level = 0; level < pack.feature_outputs().size(); ++level) {
     for (const auto& output : pack.feature_outputs()[level]) {
       levels[output.index] = static_cast<int>(level);
@@ -61,6 +61,7 @@ OrderedJson CheckJson(const decide::CompiledPack& compiled, bool lineage) {
                       {"partition", pack.partition},
                       {"lateness_us", pack.lateness_us},
                       {"default_action", decide::ActionName(pack.default_action)},
+                      {"truncated_action", decide::ActionName(pack.truncated_action)},
                       {"steps_max", compiled.steps_max()}};
   for (const decide::EventColumn& column : pack.columns) {
     json["columns"].push_back({{"name", column.name},
@@ -75,7 +76,8 @@ OrderedJson CheckJson(const decide::CompiledPack& compiled, bool lineage) {
     json["features"].push_back(
         {{"name", pack.features[i].name},
          {"type", compiled.feature_schema()[i].type.ToString()},
-         {"level", levels[i]},
+         {"level", levels[i] < 0 ? OrderedJson(nullptr) : OrderedJson(levels[i])},
+         {"sql", pack.features[i].sql.text},
          {"windows", own == nullptr ? std::vector<std::string>() : own->windows}});
   }
   json["windows"] = OrderedJson::array();
@@ -90,6 +92,16 @@ OrderedJson CheckJson(const decide::CompiledPack& compiled, bool lineage) {
            {"exact_when_sharded", ExactWhenSharded(compiled, l, window)}});
     }
   }
+  json["graphs"] = OrderedJson::array();
+  for (size_t g = 0; g < pack.graphs.size(); ++g) {
+    const decide::GraphShape& shape = compiled.graphs()[g].shape;
+    json["graphs"].push_back({{"name", pack.graphs[g].name},
+                              {"keeps_us", shape.window_us + shape.lateness_us},
+                              {"degree_max", shape.degree_max},
+                              {"steps_max", decide::GraphStepsMax(shape)},
+                              {"edge_bytes", decide::GraphEdgeBytes(shape)},
+                              {"vertex_bytes", decide::GraphVertexBytes(shape)}});
+  }
   json["rules"] = OrderedJson::array();
   for (const decide::Rule& rule : pack.rules) {
     json["rules"].push_back(
@@ -99,6 +111,27 @@ OrderedJson CheckJson(const decide::CompiledPack& compiled, bool lineage) {
     json["lineage"] = LineageJson(compiled.lineage());
   }
   return json;
+}
+
+void PrintGraphs(const decide::CompiledPack& compiled, Language language, std::ostream& out) {
+  if (compiled.graphs().empty()) {
+    return;
+  }
+  std::vector<std::vector<std::string>> rows;
+  for (size_t g = 0; g < compiled.graphs().size(); ++g) {
+    const decide::GraphShape& shape = compiled.graphs()[g].shape;
+    rows.push_back({compiled.pack().graphs[g].name,
+                    DurationToText(Duration{shape.window_us + shape.lateness_us}),
+                    std::to_string(shape.degree_max), std::to_string(decide::GraphStepsMax(shape)),
+                    std::to_string(decide::GraphEdgeBytes(shape)),
+                    std::to_string(decide::GraphVertexBytes(shape))});
+  }
+  out << '\n';
+  PrintTable(
+      {std::string(Tr("graph", language)), std::string(Tr("state kept", language)),
+       std::string(Tr("hub beyond", language)), std::string(Tr("steps an event", language)),
+       std::string(Tr("bytes an edge", language)), std::string(Tr("bytes a vertex", language))},
+      rows, out);
 }
 
 void PrintCheck(const decide::CompiledPack& compiled, const PackOptions& options,
@@ -115,7 +148,8 @@ void PrintCheck(const decide::CompiledPack& compiled, const PackOptions& options
   const std::vector<int> levels = LevelsOf(compiled);
   for (size_t i = 0; i < pack.features.size(); ++i) {
     rows.push_back({pack.features[i].name, compiled.feature_schema()[i].type.ToString(),
-                    std::to_string(levels[i]), pack.features[i].title.In(language)});
+                    levels[i] < 0 ? pack.features[i].sql.text : std::to_string(levels[i]),
+                    pack.features[i].title.In(language)});
   }
   PrintTable({std::string(Tr("feature", language)), std::string(Tr("type", language)),
               std::string(Tr("level", language)), std::string(Tr("meaning", language))},
@@ -137,6 +171,7 @@ void PrintCheck(const decide::CompiledPack& compiled, const PackOptions& options
   PrintTable({std::string(Tr("level", language)), std::string(Tr("state kept", language)),
               std::string(Tr("exact when sharded", language)), std::string(Tr("window", language))},
              rows, out);
+  PrintGraphs(compiled, language, out);
   out << '\n';
   rows.clear();
   for (const decide::Rule& rule : pack.rules) {
@@ -151,7 +186,7 @@ void PrintCheck(const decide::CompiledPack& compiled, const PackOptions& options
     PrintLineage(compiled.lineage(), language, out);
   }
   out << '\n'
-      << Say(language, "an event takes at most {} instructions beside its windows",
+      << Say(language, "an event takes at most {} instructions beside its windows and graphs",
              compiled.steps_max())
       << '\n';
 }

@@ -52,6 +52,7 @@ std::string DecisionJson(const PackView& view, const table::Datum& event_key,
   flag(decide::kLate, "late");
   flag(decide::kFuture, "future");
   flag(decide::kEvaluationError, "evaluation_error");
+  flag(decide::kTruncated, "truncated");
   json += "],\"features\":";
   AppendJsonRow(view.features, decision.features.values(), json);
   if (!decision.error.empty()) {
