@@ -10,6 +10,7 @@
 #include <functional>
 #include <set>
 
+#include "base/seeds_for_test.h"
 #include "base/simulated_disk.h"
 #include "decide/partition.h"
 #include "decide/small_pack_test.h"
@@ -20,7 +21,7 @@ namespace {
 
 constexpr char kDir[] = "/node/small";
 constexpr size_t kEvents = 9;
-constexpr uint64_t kSeeds = 1000;
+constexpr uint64_t kSeeds = SeedsForTest(1000);
 constexpr uint64_t kFailureSeeds = 100;
 
 struct Oracle {

@@ -6,6 +6,7 @@
 
 #include <optional>
 
+#include "base/seeds_for_test.h"
 #include "ledger/merkle.h"
 #include "ledger/snapshot.h"
 #include "ledger/test_records.h"
@@ -138,7 +139,7 @@ void CheckAfterCrash(SimulatedDisk& disk, Told& told) {
 }
 
 TEST(LogCrash, KeepsWhatWasAcknowledgedAtEverySyncPoint) {
-  constexpr uint64_t kSeeds = 1000;
+  constexpr uint64_t kSeeds = SeedsForTest(1000);
   constexpr int kSteps = 5;
   uint64_t crashes = 0;
   uint64_t kept_under_way = 0;
