@@ -83,14 +83,17 @@ class Load {
   void Run();
   void Answered(Connection& connection, const Request& request, unsigned status);
 
-  const Options& options_;
-  const std::vector<std::string> events_;
-  const std::string key_;
+  const Options& options() const { return options_; }
+  const std::vector<std::string>& events() const { return events_; }
+  const std::string& key() const { return key_; }
 
  private:
   void Schedule();
   void Print() const;
 
+  const Options& options_;
+  const std::vector<std::string> events_;
+  const std::string key_;
   asio::io_context context_;
   asio::steady_timer timer_;
   std::vector<std::unique_ptr<Connection>> connections_;
@@ -120,11 +123,11 @@ void Connection::Connect(uint16_t port) {
 
 void Connection::Send(const Request& request) {
   request_ = request;
-  message_ = {http::verb::post, "/v1/packs/" + load_.options_.pack + "/decisions", 11};
+  message_ = {http::verb::post, "/v1/packs/" + load_.options().pack + "/decisions", 11};
   message_.set(http::field::host, "127.0.0.1");
-  message_.set(http::field::authorization, "Bearer " + load_.key_);
+  message_.set(http::field::authorization, "Bearer " + load_.key());
   message_.set(http::field::content_type, "application/json");
-  message_.body() = load_.events_[request.event];
+  message_.body() = load_.events()[request.event];
   message_.prepare_payload();
   http::async_write(stream_, message_, [this](error_code error, size_t) {
     if (error) {

@@ -13,7 +13,7 @@
 #include "base/result.h"
 
 namespace date {
-class time_zone;
+class time_zone;  // NOLINT(readability-identifier-naming): as the library names it
 }
 
 namespace fuqi {

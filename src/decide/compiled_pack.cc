@@ -445,6 +445,7 @@ Result<void> PackCompiler::BindFeatures() {
       }
     }
     std::vector<sql::Fragment> windows;
+    windows.reserve(used.size());
     for (size_t i : used) {
       windows.push_back(windows_[i]);
     }

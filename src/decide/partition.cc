@@ -212,7 +212,7 @@ Result<void> Partition::Impl::Open(const std::string& dir) {
 }
 
 Result<void> Partition::Impl::CheckOpen() const {
-  switch (state) {
+  switch (state.load()) {
     case State::kOpen:
       break;
     case State::kFailed:

@@ -46,7 +46,7 @@ class Durations {
     if (ns < kSteps) {
       return ns;
     }
-    const int octave = std::bit_width(ns) - 6;  // ns >> octave lies in [32, 64)
+    const int octave = static_cast<int>(std::bit_width(ns)) - 6;  // ns >> octave lies in [32, 64)
     return static_cast<size_t>(octave) * kSteps + (ns >> octave);
   }
   static uint64_t LowestOf(size_t bucket) {
@@ -215,7 +215,7 @@ void Count(const Decision& decision, ReplaySummary& summary) {
 
 }  // namespace
 
-Result<ReplaySummary> Replay(SourceReader& reader, std::shared_ptr<const CompiledPack> pack,
+Result<ReplaySummary> Replay(SourceReader& reader, const std::shared_ptr<const CompiledPack>& pack,
                              const ReplayOptions& options) {
   ReplaySummary summary;
   for (const Rule& rule : pack->pack().rules) {

@@ -65,7 +65,7 @@ struct ReplaySummary {
 };
 
 // Reads `reader` to its end. kConflict: a row that has an earlier one's key and another content.
-Result<ReplaySummary> Replay(SourceReader& reader, std::shared_ptr<const CompiledPack> pack,
+Result<ReplaySummary> Replay(SourceReader& reader, const std::shared_ptr<const CompiledPack>& pack,
                              const ReplayOptions& options);
 
 }  // namespace fuqi::decide

@@ -137,6 +137,7 @@ Result<std::vector<size_t>> Reader::RuleIndexes(const TomlNode& node) const {
     auto found = std::ranges::find(rules, id, &Rule::id);
     if (found == rules.end()) {
       std::vector<std::string> known;
+      known.reserve(rules.size());
       for (const Rule& rule : rules) {
         known.push_back(rule.id);
       }
@@ -291,11 +292,9 @@ Result<void> Reader::ReadEvent(const TomlNode& node) {
     ScenarioEvent event;
     FUQI_ASSIGN_OR_RETURN(event.event.columns, MakeRow(node, values, n));
     event.where = node.where();
-    if (n == repeat) {
-      event.expect = std::move(expect);
-    }
     scenario_.events.push_back(std::move(event));
   }
+  scenario_.events.back().expect = std::move(expect);
   return {};
 }
 
