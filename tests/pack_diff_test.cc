@@ -60,6 +60,14 @@ class PackDiff : public testing::TestWithParam<RealFile> {
         owner_(SystemClock(), evidence_),
         access_{*engine_, owner_, *binder_} {}
 
+  void SetUp() override {
+    if (!std::filesystem::exists(path_)) {
+      std::printf("skipped: no data\n");
+      GTEST_SKIP() << "no file " << path_;
+    }
+  }
+
+  const std::filesystem::path path_ = DataDir() / GetParam().path;
   NoEvidence evidence_;
   std::unique_ptr<table::Binder> binder_;
   std::unique_ptr<table::Engine> engine_;
@@ -68,15 +76,10 @@ class PackDiff : public testing::TestWithParam<RealFile> {
 };
 
 TEST_P(PackDiff, FindsEveryCellEqual) {
-  const std::filesystem::path path = DataDir() / GetParam().path;
-  if (!std::filesystem::exists(path)) {
-    std::printf("skipped: no data\n");
-    GTEST_SKIP();
-  }
   const auto pack = Compile(GetParam().pack);
   ASSERT_NE(pack, nullptr);
   Result<SourcePlan> plan =
-      OpenSource(access_, *pack, GetParam().source, std::filesystem::canonical(path));
+      OpenSource(access_, *pack, GetParam().source, std::filesystem::canonical(path_));
   ASSERT_TRUE(plan.has_value()) << plan.error().ToString();
   Result<DiffResult> diff = Diff(access_, pack, *plan);
   ASSERT_TRUE(diff.has_value()) << diff.error().ToString();
@@ -179,17 +182,13 @@ FROM input WHERE "time" <= 40
 class GraphDiff : public PackDiff {};
 
 TEST_P(GraphDiff, EveryMeasureEqualsTheBruteForce) {
-  const std::filesystem::path path = DataDir() / GetParam().path;
-  if (!std::filesystem::exists(path)) {
-    std::printf("skipped: no data\n");
-    GTEST_SKIP();
-  }
   Result<Pack> read =
       ParsePack({{"pack.toml", EveryMeasure()}, {"sources.toml", std::string(kFirstDays)}});
   ASSERT_TRUE(read.has_value()) << read.error().ToString();
   auto pack = CompiledPack::Compile(std::move(*read), *binder_);
   ASSERT_TRUE(pack.has_value()) << pack.error().ToString();
-  Result<SourcePlan> plan = OpenSource(access_, **pack, "amlsim", std::filesystem::canonical(path));
+  Result<SourcePlan> plan =
+      OpenSource(access_, **pack, "amlsim", std::filesystem::canonical(path_));
   ASSERT_TRUE(plan.has_value()) << plan.error().ToString();
   Result<DiffResult> diff = Diff(access_, *pack, *plan);
   ASSERT_TRUE(diff.has_value()) << diff.error().ToString();

@@ -1,5 +1,7 @@
 #include "base/utf8.h"
 
+#include <fmt/core.h>
+
 namespace fuqi {
 
 std::optional<size_t> FirstBadUtf8(std::string_view text) {
@@ -49,6 +51,36 @@ size_t CountCodePoints(std::string_view text) {
     count += (static_cast<uint8_t>(c) & 0xc0) != 0x80 ? 1 : 0;
   }
   return count;
+}
+
+std::string JsonText(std::string_view text) {
+  std::string out;
+  for (char c : text) {
+    switch (c) {
+      case '"':
+        out += "\\\"";
+        break;
+      case '\\':
+        out += "\\\\";
+        break;
+      case '\n':
+        out += "\\n";
+        break;
+      case '\r':
+        out += "\\r";
+        break;
+      case '\t':
+        out += "\\t";
+        break;
+      default:
+        if (static_cast<uint8_t>(c) < 0x20 || c == 0x7f) {
+          out += fmt::format("\\u{:04x}", static_cast<uint8_t>(c));
+        } else {
+          out += c;
+        }
+    }
+  }
+  return out;
 }
 
 }  // namespace fuqi

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <string_view>
 
 namespace fuqi {
@@ -16,5 +17,8 @@ inline bool IsUtf8(std::string_view text) { return !FirstBadUtf8(text); }
 
 // Code points of a well-formed text (elsewhere: bytes that do not continue a sequence).
 size_t CountCodePoints(std::string_view text);
+
+// A well-formed text as it stands within JSON's quotes.
+std::string JsonText(std::string_view text);
 
 }  // namespace fuqi

@@ -64,5 +64,11 @@ TEST(Utf8, CountsCodePoints) {
   EXPECT_EQ(CountCodePoints("aé符😀"), 4u);
 }
 
+TEST(JsonText, EscapesQuotesAndControlCharacters) {
+  EXPECT_EQ(JsonText("\"\\\n\r\t\x01\x1f中"), "\\\"\\\\\\n\\r\\t\\u0001\\u001f中");
+  EXPECT_EQ(JsonText("a\x7f/"), "a\\u007f/");
+  EXPECT_EQ(JsonText(""), "");
+}
+
 }  // namespace
 }  // namespace fuqi

@@ -4,13 +4,14 @@
 
 #include "base/decimal.h"
 #include "base/time.h"
+#include "base/utf8.h"
 #include "table/format.h"
 
 namespace fuqi::node {
 
 void AppendJsonString(std::string_view text, std::string& out) {
   out += '"';
-  out += table::JsonText(text);
+  out += JsonText(text);
   out += '"';
 }
 

@@ -106,6 +106,17 @@ void Store::MoveTo(Entity& entity, size_t frame, const Span& to) {
   }
 }
 
+void Store::Count(const WindowPlan& window, const uint8_t* entry, Moving& moving) const {
+  ++moving.count;
+  if (auto* sum = std::get_if<Sum>(&moving.state)) {
+    sum->Add(window.Value(*layout_, entry).i);
+  } else if (auto* sums = std::get_if<Sums>(&moving.state)) {
+    AddTo(*sums, window, *layout_, entry, ExactSum::Sign::kPlus);
+  } else if (auto* values = std::get_if<RankList>(&moving.state)) {
+    values->Insert(RankList::KeyOf(window.Value(*layout_, entry)));
+  }
+}
+
 void Store::Admit(Entity& entity, size_t frame, uint64_t index) {
   const uint8_t* entry = entity.ring[index];
   steps_ += index + 1 == entity.ring.end() ? 0 : 1;
@@ -115,15 +126,9 @@ void Store::Admit(Entity& entity, size_t frame, uint64_t index) {
       continue;
     }
     Moving& moving = entity.moving[window.state];
-    ++moving.count;
-    if (auto* sum = std::get_if<Sum>(&moving.state)) {
-      sum->Add(window.Value(*layout_, entry).i);
-    } else if (auto* sums = std::get_if<Sums>(&moving.state)) {
-      AddTo(*sums, window, *layout_, entry, ExactSum::Sign::kPlus);
-    } else if (auto* table = std::get_if<DistinctTable>(&moving.state)) {
+    Count(window, entry, moving);
+    if (auto* table = std::get_if<DistinctTable>(&moving.state)) {
       table->Put(DistinctKey::Of(window.Value(*layout_, entry)), {TimeOf(entry), ArrivalOf(entry)});
-    } else if (auto* values = std::get_if<RankList>(&moving.state)) {
-      values->Insert(RankList::KeyOf(window.Value(*layout_, entry)));
     } else if (auto* candidates = std::get_if<Candidates>(&moving.state)) {
       const Datum by = window.By(*layout_, entry);
       while (!candidates->empty() &&
@@ -174,18 +179,12 @@ void Store::Readmit(Entity& entity, size_t frame, uint64_t index) {
       continue;
     }
     Moving& moving = entity.moving[window.state];
-    ++moving.count;
-    if (auto* sum = std::get_if<Sum>(&moving.state)) {
-      sum->Add(window.Value(*layout_, entry).i);
-    } else if (auto* sums = std::get_if<Sums>(&moving.state)) {
-      AddTo(*sums, window, *layout_, entry, ExactSum::Sign::kPlus);
-    } else if (auto* table = std::get_if<DistinctTable>(&moving.state)) {
+    Count(window, entry, moving);
+    if (auto* table = std::get_if<DistinctTable>(&moving.state)) {
       const DistinctKey key = DistinctKey::Of(window.Value(*layout_, entry));
       if (table->Find(key) == nullptr) {
         table->Put(key, {TimeOf(entry), ArrivalOf(entry)});
       }
-    } else if (auto* values = std::get_if<RankList>(&moving.state)) {
-      values->Insert(RankList::KeyOf(window.Value(*layout_, entry)));
     } else if (auto* candidates = std::get_if<Candidates>(&moving.state)) {
       const bool needless =
           !candidates->empty() &&

@@ -147,6 +147,8 @@ class Store {
   // Brings the frame and its running states there.
   void MoveTo(Entity& entity, size_t frame, const Span& to);
 
+  // What an entry adds to a running state wherever in the frame it stands.
+  void Count(const WindowPlan& window, const uint8_t* entry, Moving& moving) const;
   // The entry comes into the frame behind all others, leaves it as the first, or comes back there.
   void Admit(Entity& entity, size_t frame, uint64_t index);
   void Evict(Entity& entity, size_t frame, uint64_t index);

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/decimal.h"
+#include "base/utf8.h"
 
 namespace fuqi::table {
 namespace {
@@ -328,36 +329,6 @@ size_t DisplayWidth(std::string_view text) {
     width += IsIn(kZeroWidth, code) ? 0 : IsIn(kWide, code) ? 2 : 1;
   });
   return width;
-}
-
-std::string JsonText(std::string_view text) {
-  std::string out;
-  for (char c : text) {
-    switch (c) {
-      case '"':
-        out += "\\\"";
-        break;
-      case '\\':
-        out += "\\\\";
-        break;
-      case '\n':
-        out += "\\n";
-        break;
-      case '\r':
-        out += "\\r";
-        break;
-      case '\t':
-        out += "\\t";
-        break;
-      default:
-        if (static_cast<unsigned char>(c) < 0x20) {
-          out += fmt::format("\\u{:04x}", static_cast<unsigned char>(c));
-        } else {
-          out += c;
-        }
-    }
-  }
-  return out;
 }
 
 }  // namespace fuqi::table

@@ -36,7 +36,4 @@ Result<uint64_t> WriteRows(RowStream& rows, OutputFormat format,
 // emoji, none for combining marks. [Unicode Standard Annex #11]
 size_t DisplayWidth(std::string_view text);
 
-// The text within JSON's quotes, escaped.
-std::string JsonText(std::string_view text);
-
 }  // namespace fuqi::table

@@ -84,7 +84,6 @@ TEST(Format, WritesJson) {
             "{\"a\":\"inf\",\"b\":null,\"c\":null,\"d\":null,\"e\":null}\n");
   EXPECT_EQ(Written({kColumns[0], kColumns[0]}, {}, OutputFormat::kJson),
             "error: two columns are named id: JSON needs different names");
-  EXPECT_EQ(JsonText("\"\\\n\r\t\x01\x1f中"), "\\\"\\\\\\n\\r\\t\\u0001\\u001f中");
 }
 
 // What is written as JSON lines, OpenInput's check reads.
