@@ -46,6 +46,68 @@ void CollectColumns(const sql::Expr& expr, std::set<int>& columns) {
   }
 }
 
+// Columns and features as the rules' level numbers them.
+std::vector<Explanation::Value> RuleInputs(const CompiledPack& pack, const Event& event,
+                                           const Decision& decision) {
+  std::vector<Explanation::Value> inputs;
+  for (size_t i = 0; i < pack.event_schema().size(); ++i) {
+    const table::Column& column = pack.event_schema()[i];
+    inputs.push_back({column.name, table::ToText(event.columns[i], column.type)});
+  }
+  for (size_t i : pack.features_by_level()) {
+    const table::Column& column = pack.feature_schema()[i];
+    inputs.push_back({column.name, table::ToText(decision.features[i], column.type)});
+  }
+  return inputs;
+}
+
+Explanation::FeatureValue ExplainFeature(const CompiledPack& pack, size_t i,
+                                         const Decision& decision) {
+  const Feature& feature = pack.pack().features[i];
+  Explanation::FeatureValue value;
+  value.name = feature.name;
+  value.value = table::ToText(decision.features[i], pack.feature_schema()[i].type);
+  value.title = feature.title;
+  value.sql = feature.sql.text;
+  auto lineage = std::ranges::find(pack.lineage(), feature.name, &sql::ColumnLineage::output);
+  FUQI_CHECK(lineage != pack.lineage().end());
+  value.windows = lineage->windows;
+  value.lineage = lineage->inputs;
+  return value;
+}
+
+Explanation::Hit ExplainHit(const CompiledPack& pack, uint32_t hit,
+                            const std::vector<Explanation::Value>& inputs) {
+  const Rule& rule = pack.pack().rules[hit];
+  Explanation::Hit explained{rule.id, rule.then, rule.reason, rule.clause, rule.when.text, {}};
+  std::set<int> columns;
+  CollectColumns(pack.rule_level().outputs[hit].expr, columns);
+  for (int column : columns) {
+    explained.reads.push_back(inputs[column]);
+  }
+  return explained;
+}
+
+// The parts that the decision, its event and the pack tell.
+void ExplainParts(const CompiledPack& pack, const Event& event, const Decision& decision,
+                  Explanation& out) {
+  const std::vector<Explanation::Value> inputs = RuleInputs(pack, event, decision);
+  for (size_t i = 0; i < pack.pack().columns.size(); ++i) {
+    out.event.push_back({inputs[i], pack.pack().columns[i].class_path});
+  }
+  for (size_t i = 0; i < pack.pack().features.size(); ++i) {
+    out.features.push_back(ExplainFeature(pack, i, decision));
+  }
+  for (uint32_t hit : decision.hits) {
+    out.hits.push_back(ExplainHit(pack, hit, inputs));
+  }
+  for (Flag flag : {kLate, kFuture, kEvaluationError, kTruncated}) {
+    if ((decision.flags & flag) != 0) {
+      out.flags.emplace_back(FlagName(flag));
+    }
+  }
+}
+
 }  // namespace
 
 Result<std::shared_ptr<const CompiledPack>> PackOfDecision(const ledger::Log& log,
@@ -85,47 +147,7 @@ Result<Explanation> Explain(const ledger::Log& log, const ledger::Tree& tree,
   out.action = decision.action;
   out.error = decision.error;
   out.received_us = event.received_us;
-  for (Flag flag : {kLate, kFuture, kEvaluationError, kTruncated}) {
-    if ((decision.flags & flag) != 0) {
-      out.flags.emplace_back(FlagName(flag));
-    }
-  }
-
-  // Columns and features as the rules' level numbers them.
-  std::vector<Explanation::Value> inputs;
-  for (size_t i = 0; i < pack.pack().columns.size(); ++i) {
-    const EventColumn& column = pack.pack().columns[i];
-    inputs.push_back({column.name, table::ToText(event.columns[i], column.type)});
-    out.event.push_back({inputs.back(), column.class_path});
-  }
-  for (size_t i : pack.features_by_level()) {
-    const table::Column& column = pack.feature_schema()[i];
-    inputs.push_back({column.name, table::ToText(decision.features[i], column.type)});
-  }
-
-  for (size_t i = 0; i < pack.pack().features.size(); ++i) {
-    const Feature& feature = pack.pack().features[i];
-    Explanation::FeatureValue value;
-    value.name = feature.name;
-    value.value = table::ToText(decision.features[i], pack.feature_schema()[i].type);
-    value.title = feature.title;
-    value.sql = feature.sql.text;
-    auto lineage = std::ranges::find(pack.lineage(), feature.name, &sql::ColumnLineage::output);
-    FUQI_CHECK(lineage != pack.lineage().end());
-    value.windows = lineage->windows;
-    value.lineage = lineage->inputs;
-    out.features.push_back(std::move(value));
-  }
-  for (uint32_t hit : decision.hits) {
-    const Rule& rule = pack.pack().rules[hit];
-    Explanation::Hit explained{rule.id, rule.then, rule.reason, rule.clause, rule.when.text, {}};
-    std::set<int> columns;
-    CollectColumns(pack.rule_level().outputs[hit].expr, columns);
-    for (int column : columns) {
-      explained.reads.push_back(inputs[column]);
-    }
-    out.hits.push_back(std::move(explained));
-  }
+  ExplainParts(pack, event, decision, out);
 
   FUQI_ASSIGN_OR_RETURN(ledger::Head head, tree.CurrentHead());
   FUQI_ASSIGN_OR_RETURN(out.decision_proof, Prove(tree, head, *record));

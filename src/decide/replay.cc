@@ -213,81 +213,110 @@ void Count(const Decision& decision, ReplaySummary& summary) {
   }
 }
 
+// The events of one replay, added one by one.
+class Run {
+ public:
+  Run(const std::shared_ptr<const CompiledPack>& pack, const ReplayOptions& options)
+      : pack_(*pack), options_(options), core_(pack) {
+    for (const Rule& rule : pack_.pack().rules) {
+      summary_.rules.push_back({.id = rule.id});
+    }
+    if (options.labels != nullptr) {
+      scoring_.emplace(*options.labels, pack_);
+    }
+  }
+
+  Result<void> Add(const Event& event) {
+    const Digest key_hash =
+        KeyHash(pack_.event_schema()[pack_.key_column()], event.columns[pack_.key_column()]);
+    FUQI_ASSIGN_OR_RETURN(bool fresh, seen_.Add(pack_, event, key_hash));
+    if (!fresh) {
+      ++summary_.repeated;
+      return {};
+    }
+    FUQI_ASSIGN_OR_RETURN(Decision decision, Decide(event));
+    Count(decision, summary_);
+    if (scoring_) {
+      scoring_->Add(event, decision);
+    }
+    AddToDigest(key_hash, decision);
+    if (summary_.events % options_.events_per_commit == 0) {
+      FUQI_RETURN_IF_ERROR(Commit());
+    }
+    if (options_.progress && summary_.events % 4096 == 0) {
+      options_.progress(summary_.events);
+    }
+    return {};
+  }
+
+  Result<ReplaySummary> Finish() {
+    FUQI_RETURN_IF_ERROR(Commit());
+    summary_.elapsed_s = std::chrono::duration<double>(Steady::now() - begin_).count();
+    summary_.decisions_per_s = static_cast<double>(summary_.events) / summary_.elapsed_s;
+    summary_.p50_us = durations_.PercentileUs(0.5);
+    summary_.p99_us = durations_.PercentileUs(0.99);
+    summary_.digest = digest_.Finish();
+    if (scoring_) {
+      scoring_->Finish(summary_);
+    }
+    return std::move(summary_);
+  }
+
+ private:
+  Result<Decision> Decide(const Event& event) {
+    const Steady::time_point before = Steady::now();
+    Decision decision;
+    if (options_.partition != nullptr) {
+      FUQI_ASSIGN_OR_RETURN(decision, DecideThrough(*options_.partition, pack_, event));
+    } else {
+      decision = core_.Decide(event, 1 + 2 * summary_.events);
+    }
+    durations_.Add(static_cast<uint64_t>(
+        std::chrono::duration_cast<std::chrono::nanoseconds>(Steady::now() - before).count()));
+    return decision;
+  }
+
+  void AddToDigest(const Digest& key_hash, const Decision& decision) {
+    body_.clear();
+    EncodeDecisionBody(pack_.feature_schema(), decision, body_);
+    size_.clear();
+    ByteWriter(size_).Varint(body_.size());
+    digest_.Update(key_hash);
+    digest_.Update(size_);
+    digest_.Update(body_);
+  }
+
+  Result<void> Commit() {
+    return options_.partition == nullptr
+               ? Result<void>()
+               : options_.partition->Commit(options_.partition->TakeBatch());
+  }
+
+  const CompiledPack& pack_;
+  const ReplayOptions& options_;
+  Core core_;  // decides where there is no partition
+  Seen seen_;
+  ReplaySummary summary_;
+  std::optional<Scoring> scoring_;
+  Durations durations_;
+  crypto::Sha256Stream digest_;
+  Bytes body_;
+  Bytes size_;
+  const Steady::time_point begin_ = Steady::now();
+};
+
 }  // namespace
 
 Result<ReplaySummary> Replay(SourceReader& reader, const std::shared_ptr<const CompiledPack>& pack,
                              const ReplayOptions& options) {
-  ReplaySummary summary;
-  for (const Rule& rule : pack->pack().rules) {
-    summary.rules.push_back({.id = rule.id});
-  }
-  std::optional<Scoring> scoring;
-  if (options.labels != nullptr) {
-    scoring.emplace(*options.labels, *pack);
-  }
-  Core core(pack);
-  Seen seen;
-  Durations durations;
-  crypto::Sha256Stream digest;
-  Bytes body;
-  Bytes size;
-  uint64_t repeated = 0;
-  const table::Column& key_column = pack->event_schema()[pack->key_column()];
-  const Steady::time_point begin = Steady::now();
+  Run run(pack, options);
   for (;;) {
     FUQI_ASSIGN_OR_RETURN(std::optional<Event> event, reader.Next());
     if (!event) {
-      break;
+      return run.Finish();
     }
-    const Where row = reader.where();
-    const Digest key_hash = KeyHash(key_column, event->columns[pack->key_column()]);
-    FUQI_ASSIGN_OR_RETURN(bool fresh, seen.Add(*pack, *event, key_hash).At(row));
-    if (!fresh) {
-      ++repeated;
-      continue;
-    }
-
-    const Steady::time_point before = Steady::now();
-    Decision decision;
-    if (options.partition != nullptr) {
-      FUQI_ASSIGN_OR_RETURN(decision, DecideThrough(*options.partition, *pack, *event).At(row));
-    } else {
-      decision = core.Decide(*event, 1 + 2 * summary.events);
-    }
-    durations.Add(static_cast<uint64_t>(
-        std::chrono::duration_cast<std::chrono::nanoseconds>(Steady::now() - before).count()));
-
-    Count(decision, summary);
-    if (scoring) {
-      scoring->Add(*event, decision);
-    }
-    body.clear();
-    EncodeDecisionBody(pack->feature_schema(), decision, body);
-    size.clear();
-    ByteWriter(size).Varint(body.size());
-    digest.Update(key_hash);
-    digest.Update(size);
-    digest.Update(body);
-    if (options.partition != nullptr && summary.events % options.events_per_commit == 0) {
-      FUQI_RETURN_IF_ERROR(options.partition->Commit(options.partition->TakeBatch()));
-    }
-    if (options.progress && summary.events % 4096 == 0) {
-      options.progress(summary.events);
-    }
+    FUQI_RETURN_IF_ERROR(run.Add(*event).At(reader.where()));
   }
-  if (options.partition != nullptr) {
-    FUQI_RETURN_IF_ERROR(options.partition->Commit(options.partition->TakeBatch()));
-  }
-  summary.repeated = repeated;
-  summary.elapsed_s = std::chrono::duration<double>(Steady::now() - begin).count();
-  summary.decisions_per_s = static_cast<double>(summary.events) / summary.elapsed_s;
-  summary.p50_us = durations.PercentileUs(0.5);
-  summary.p99_us = durations.PercentileUs(0.99);
-  summary.digest = digest.Finish();
-  if (scoring) {
-    scoring->Finish(summary);
-  }
-  return summary;
 }
 
 }  // namespace fuqi::decide

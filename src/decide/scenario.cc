@@ -342,6 +342,16 @@ const sql::Expr& At(const sql::Expr& root, const std::vector<size_t>& path) {
   return *expr;
 }
 
+// `root` with `expr` in the place of what stands at `path`.
+sql::Expr Replaced(sql::Expr root, const std::vector<size_t>& path, sql::Expr expr) {
+  sql::Expr* place = &root;
+  for (size_t child : path) {
+    place = &place->children[child];
+  }
+  *place = std::move(expr);
+  return root;
+}
+
 const sql::Expr& WithoutCasts(const sql::Expr& expr) {
   return expr.kind == sql::Expr::Kind::kCast ? WithoutCasts(expr.children[0]) : expr;
 }
@@ -397,12 +407,10 @@ bool MissesOnlyJust(const sql::Expr& rule, const std::vector<size_t>& path,
   if (now.is_null()) {
     return false;
   }
-  sql::Expr flipped = rule;
-  sql::Expr constant;
-  constant.type = comparison.type;
-  constant.constant.Append(Datum::Bool(!now.is_true()));
-  const_cast<sql::Expr&>(At(flipped, path)) = constant;
-  if (!Evaluate(flipped, row, scratch).is_true()) {
+  sql::Expr opposite;
+  opposite.type = comparison.type;
+  opposite.constant.Append(Datum::Bool(!now.is_true()));
+  if (!Evaluate(Replaced(rule, path, std::move(opposite)), row, scratch).is_true()) {
     return false;
   }
   const bool constant_first = IsConstant(comparison.children[0]);
@@ -538,8 +546,9 @@ Result<std::vector<Scenario>> ParseScenarios(const CompiledPack& pack) {
       continue;
     }
     const std::string& dir = pack.pack().dir;
-    FUQI_ASSIGN_OR_RETURN(TomlNode root,
-                          TomlNode::Parse(content, dir.empty() ? path : dir + "/" + path));
+    FUQI_ASSIGN_OR_RETURN(
+        TomlNode root,
+        TomlNode::Parse(content, dir.empty() ? path : fmt::format("{}/{}", dir, path)));
     FUQI_ASSIGN_OR_RETURN(std::vector<TomlNode> nodes,
                           root.Required<std::vector<TomlNode>>("scenario"));
     for (const TomlNode& node : nodes) {
