@@ -182,7 +182,7 @@ struct Core::Impl {
   void EvaluateFeatures(int64_t ts_us, Decision& decision);
   void EvaluateRules(sql::Scratch& memory, std::span<const Datum> row, Decision& decision,
                      std::vector<Datum>* values = nullptr) const;
-  void NoteError(std::string_view name, const Error& error, Decision& decision) const;
+  static void NoteError(Flag flag, std::string_view name, const Error& error, Decision& decision);
   // The event's columns, then room for the features in level order.
   std::vector<Datum> Cells(const Event& event) const;
   const table::Column& key_column() const { return pack->event_schema()[pack->key_column()]; }
@@ -228,11 +228,12 @@ uint32_t Core::Impl::BoundsFlags(int64_t ts_us, int64_t received_us) const {
   return ahead ? uint32_t{kFuture} : 0;
 }
 
-void Core::Impl::NoteError(std::string_view name, const Error& error, Decision& decision) const {
+void Core::Impl::NoteError(Flag flag, std::string_view name, const Error& error,
+                           Decision& decision) {
   // All that failed are named, the first with its reason: one bad value must not fill the log.
   constexpr size_t kErrorBytesMax = 1000;
-  if ((decision.flags & kEvaluationError) == 0) {
-    decision.flags |= kEvaluationError;
+  decision.flags |= flag;
+  if (decision.error.empty()) {
     decision.error = fmt::format("{}: {}", name, error.message(Language::kEnglish));
     if (decision.error.size() > kErrorBytesMax) {
       size_t end = kErrorBytesMax;
@@ -263,7 +264,7 @@ size_t Core::Impl::EvaluateGraphs(int64_t ts_us, Decision& decision) {
       Result<Datum> value = input.program.Run(columns, {}, scratch);
       values.push_back(value ? *value : Datum::Null());
       if (!value) {
-        NoteError(graph.level.outputs[input.index].name, value.error(), decision);
+        NoteError(kEvaluationError, graph.level.outputs[input.index].name, value.error(), decision);
       }
     }
     graph.Read(values, ts_us, events, said);
@@ -302,7 +303,8 @@ void Core::Impl::EvaluateFeatures(int64_t ts_us, Decision& decision) {
         cells[next] = *value;
         decision.features.Set(output.index, *value);
       } else {
-        NoteError(pack->feature_schema()[output.index].name, value.error(), decision);
+        NoteError(kEvaluationError, pack->feature_schema()[output.index].name, value.error(),
+                  decision);
       }
       ++next;
     }
@@ -317,14 +319,15 @@ void Core::Impl::EvaluateRules(sql::Scratch& memory, std::span<const Datum> row,
     if (values != nullptr) {
       values->push_back(value ? *value : Datum::Null());
     }
+    const Rule& rule = rules[output.index];
     if (!value) {
-      NoteError(rules[output.index].id, value.error(), decision);
+      NoteError(rule.shadow ? kShadowError : kEvaluationError, rule.id, value.error(), decision);
     } else if (value->is_true()) {
       decision.hits.push_back(static_cast<uint32_t>(output.index));
-      decision.action = std::max(decision.action, rules[output.index].then);
+      decision.action = rule.shadow ? decision.action : std::max(decision.action, rule.then);
     }
   }
-  if ((decision.flags & ~uint32_t{kTruncated}) != 0) {
+  if ((decision.flags & (kOutOfBounds | kEvaluationError)) != 0) {
     decision.action = std::max(decision.action, pack->pack().default_action);
   }
   if ((decision.flags & kTruncated) != 0) {

@@ -36,6 +36,40 @@ TEST(Core, DecidesByTheGreatestActionOfAllRulesThatHit) {
   EXPECT_EQ(core.events(), 3u);
 }
 
+TEST(Core, RecordsTheHitsOfAShadowRuleAndDoesNotFollowThem) {
+  const auto pack =
+      MustCompile(SmallPackWith("then = \"block\"", "then = \"block\"\nshadow = true"));
+  Core core(pack);
+  const Decision watched = core.Decide(Payment("1", kStartUs, "a", "x", 100'000), 1);
+  EXPECT_EQ(watched.hits, (std::vector<uint32_t>{1}));
+  EXPECT_EQ(watched.action, Action::kApprove);
+  core.Decide(Payment("2", kStartUs + 1, "a", "x", 100), 3);
+  const Decision both = core.Decide(Payment("3", kStartUs + 2, "a", "x", 100'000), 5);
+  EXPECT_EQ(both.hits, (std::vector<uint32_t>{0, 1}));
+  EXPECT_EQ(both.action, Action::kReview) << "as if the shadow rule were not there";
+}
+
+TEST(Core, AShadowRuleThatFailsIsNamedAndChangesNothing) {
+  auto with = [&](std::string_view more) {
+    return MustCompile(
+        SmallPackWith("when = \"amount >= 1000\"\nthen = \"block\"",
+                      fmt::format("when = \"payee::INTEGER > 3\"\nthen = \"block\"{}", more)));
+  };
+  Core acting(with(""));
+  const Decision failed = acting.Decide(Payment("1", kStartUs, "a", "x", 100), 1);
+  EXPECT_EQ(failed.flags, uint32_t{kEvaluationError});
+  EXPECT_EQ(failed.action, Action::kReview) << "the pack's default action";
+  Core watching(with("\nshadow = true"));
+  const Decision watched = watching.Decide(Payment("1", kStartUs, "a", "x", 100), 1);
+  EXPECT_EQ(watched.flags, uint32_t{kShadowError});
+  EXPECT_EQ(watched.action, Action::kApprove);
+  EXPECT_TRUE(watched.error.starts_with("large: ")) << watched.error;
+  Decision again = watched;
+  watching.DecideFromFeatures(Payment("1", kStartUs, "a", "x", 100), again);
+  EXPECT_EQ(again.action, Action::kApprove);
+  EXPECT_EQ(again.error, watched.error);
+}
+
 TEST(Core, PutsALateEventAtItsOwnTime) {
   Core core(SmallPack());
   core.Decide(Payment("1", kStartUs, "a", "x", 100), 1);

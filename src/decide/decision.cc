@@ -19,8 +19,20 @@ std::string_view FlagName(Flag flag) {
       return "evaluation_error";
     case kTruncated:
       return "truncated";
+    case kShadowError:
+      return "shadow_error";
   }
   return "unknown";
+}
+
+std::vector<std::string_view> FlagNames(uint32_t flags) {
+  std::vector<std::string_view> names;
+  for (uint32_t bit = 1; bit <= kLastFlag; bit <<= 1) {
+    if ((flags & bit) != 0) {
+      names.push_back(FlagName(static_cast<Flag>(bit)));
+    }
+  }
+  return names;
 }
 
 std::string DecisionId(std::string_view pack, uint64_t decision_seq) {

@@ -18,16 +18,23 @@ enum Flag : uint32_t {
   kFuture = 2,  // further ahead than the pack allows: kept out of windows
   kEvaluationError = 4,  // a feature or rule could not be evaluated; `error` says which and why;
                          // the pack's default action was taken unless a rule asked for more
-  kTruncated = 8,  // a search of a graph met a bound: what it gave is NULL, or leaves out what
-                   // lies behind a hub; the pack's truncated_action was taken unless a rule
-                   // asked for more
+  kTruncated = 8,     // a search of a graph met a bound: what it gave is NULL, or leaves out what
+                      // lies behind a hub; the pack's truncated_action was taken unless a rule
+                      // asked for more
+  kShadowError = 16,  // a shadow rule could not be evaluated; `error` says which and why; the
+                      // action is what it would be without the rule
 };
-// "late", "future", "evaluation_error", "truncated"
+// "late", "future", "evaluation_error", "truncated", "shadow_error"
 std::string_view FlagName(Flag flag);
-inline constexpr uint32_t kAllFlags = kLate | kFuture | kEvaluationError | kTruncated;
-inline constexpr Flag kLastFlag = kTruncated;
+inline constexpr uint32_t kAllFlags =
+    kLate | kFuture | kEvaluationError | kTruncated | kShadowError;
+inline constexpr Flag kLastFlag = kShadowError;
+// Of each bit that is set, by rising value.
+std::vector<std::string_view> FlagNames(uint32_t flags);
 // An event with one of these does not enter windows, and no feature is computed for it.
 inline constexpr uint32_t kOutOfBounds = kLate | kFuture;
+// `error` says why.
+inline constexpr uint32_t kFailed = kEvaluationError | kShadowError;
 
 struct Decision {
   uint64_t event_seq = 0;  // of the Event record
@@ -35,7 +42,7 @@ struct Decision {
   uint32_t flags = 0;
   std::vector<uint32_t> hits;  // indexes into the pack's rules, rising
   table::Row features;  // in the pack's feature order; NULL throughout when kept out of windows
-  std::string error;    // English; empty unless kEvaluationError
+  std::string error;    // English; empty unless kFailed
 
   uint64_t seq() const { return event_seq + 1; }  // of the Decision record
 };

@@ -79,7 +79,8 @@ Explanation::FeatureValue ExplainFeature(const CompiledPack& pack, size_t i,
 Explanation::Hit ExplainHit(const CompiledPack& pack, uint32_t hit,
                             const std::vector<Explanation::Value>& inputs) {
   const Rule& rule = pack.pack().rules[hit];
-  Explanation::Hit explained{rule.id, rule.then, rule.reason, rule.clause, rule.when.text, {}};
+  Explanation::Hit explained{rule.id,     rule.then,      rule.shadow, rule.reason,
+                             rule.clause, rule.when.text, {}};
   std::set<int> columns;
   CollectColumns(pack.rule_level().outputs[hit].expr, columns);
   for (int column : columns) {
@@ -101,10 +102,8 @@ void ExplainParts(const CompiledPack& pack, const Event& event, const Decision& 
   for (uint32_t hit : decision.hits) {
     out.hits.push_back(ExplainHit(pack, hit, inputs));
   }
-  for (Flag flag : {kLate, kFuture, kEvaluationError, kTruncated}) {
-    if ((decision.flags & flag) != 0) {
-      out.flags.emplace_back(FlagName(flag));
-    }
+  for (std::string_view flag : FlagNames(decision.flags)) {
+    out.flags.emplace_back(flag);
   }
 }
 

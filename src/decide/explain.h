@@ -38,6 +38,7 @@ struct Explanation {
   struct Hit {
     std::string rule;
     Action then = Action::kReview;
+    bool shadow = false;
     Bilingual reason;
     std::string clause;        // may be empty
     std::string when;          // the condition as the pack has it

@@ -306,6 +306,12 @@ Result<void> Reader::ReadRules(const TomlNode& root) {
     FUQI_ASSIGN_OR_RETURN(rule.when, RequiredFragment(node, "when"));
     FUQI_ASSIGN_OR_RETURN(TomlNode then, node.Required<TomlNode>("then"));
     FUQI_ASSIGN_OR_RETURN(rule.then, ReadAction(then));
+    if (rule.then == Action::kApprove) {
+      return then.Fail(
+          "a rule that approves changes nothing; to watch a rule write the action that it would "
+          "take, and shadow = true");
+    }
+    FUQI_ASSIGN_OR_RETURN(rule.shadow, node.Or("shadow", false));
     FUQI_ASSIGN_OR_RETURN(TomlNode reason, node.Required<TomlNode>("reason"));
     FUQI_ASSIGN_OR_RETURN(rule.reason, ReadBilingual(reason));
     FUQI_ASSIGN_OR_RETURN(std::optional<TomlNode> clause, node.Optional<TomlNode>("clause"));

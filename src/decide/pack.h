@@ -96,6 +96,7 @@ struct Rule {
   std::string id;
   Fragment when;
   Action then = Action::kReview;
+  bool shadow = false;  // its hits are recorded and never act
   Bilingual reason;
   std::string clause;  // "aml_law_2024#第三十五条"; may be empty
   Where where;

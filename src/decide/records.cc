@@ -220,7 +220,7 @@ Result<Decision> DecodeDecision(const table::Schema& features, size_t rules, con
     decision.hits.push_back(static_cast<uint32_t>(hit));
   }
   decision.error = core.Text();
-  if (!core.ok() || decision.error.empty() != ((decision.flags & kEvaluationError) == 0)) {
+  if (!core.ok() || decision.error.empty() != ((decision.flags & kFailed) == 0)) {
     return Err(ErrorCode::kParse, "a Decision record's error text does not go with its flags");
   }
   FUQI_ASSIGN_OR_RETURN(decision.features, table::DecodeRow(features, core.Raw(core.remaining())));

@@ -89,8 +89,9 @@ class Scoring {
         ++rules_[rule].alerted;
         rules_[rule].bad_alerted += *event_bad;
       }
+      const Rule& hit = pack_.pack().rules[rule];
       for (Entity* entity : entities_here_) {
-        entity->weight += 1 + static_cast<uint64_t>(pack_.pack().rules[rule].then);
+        entity->weight += hit.shadow ? 0 : 1 + static_cast<uint64_t>(hit.then);
         entity->rules.insert(rule);
       }
     }
@@ -219,7 +220,7 @@ class Run {
   Run(const std::shared_ptr<const CompiledPack>& pack, const ReplayOptions& options)
       : pack_(*pack), options_(options), core_(pack) {
     for (const Rule& rule : pack_.pack().rules) {
-      summary_.rules.push_back({.id = rule.id});
+      summary_.rules.push_back({.id = rule.id, .shadow = rule.shadow});
     }
     if (options.labels != nullptr) {
       scoring_.emplace(*options.labels, pack_);

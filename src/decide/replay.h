@@ -35,6 +35,7 @@ struct Detection {
 
 struct RuleSummary {
   std::string id;
+  bool shadow = false;
   uint64_t hits = 0;
   Detection events;    // an event is bad if one of its entities is
   Detection entities;  // alerted if the rule hit on one of its events
@@ -55,7 +56,8 @@ struct ReplaySummary {
   std::vector<RuleSummary> rules;
 
   // Where labels are given: entities ranked by the weight of their hits (each hit weighs as its
-  // rule's action does, approve 0 to freeze 6, plus 1), the first hundredth of those known alerted.
+  // rule's action does, approve 0 to freeze 6, plus 1; of a shadow rule nothing), the first
+  // hundredth of those known alerted.
   struct Ranking {
     uint64_t known = 0;  // entities of which something is known
     Detection first_percent;

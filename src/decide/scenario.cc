@@ -1,5 +1,7 @@
 #include "decide/scenario.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <charconv>
 #include <cmath>
@@ -81,6 +83,10 @@ Result<Datum> ReadValue(const TomlNode& node, const table::Type& type, uint64_t 
     return node.Fail("a scenario cannot give a value of type {}", type.ToString());
   }
   return placed(ParseInt128(text));
+}
+
+std::string FlagText(uint32_t flags) {
+  return flags == 0 ? "-" : fmt::format("{}", fmt::join(FlagNames(flags), ", "));
 }
 
 // Reads one scenario.
@@ -198,7 +204,7 @@ Result<Expectation> Reader::ReadExpectation(const TomlNode& node) const {
         bit <<= 1;
       }
       if (bit > kLastFlag) {
-        return item.Fail("'{}' is no flag: one of late, future, evaluation_error, truncated", name);
+        return item.Fail("'{}' is no flag: one of {}", name, FlagText(kAllFlags));
       }
       *expect.flags |= bit;
     }
@@ -457,6 +463,9 @@ class Coverage {
     std::vector<Error> missing;
     for (size_t i = 0; i < hit_.size(); ++i) {
       const Rule& rule = pack_.pack().rules[i];
+      if (rule.shadow) {
+        continue;  // owes a scenario from the day on which it acts
+      }
       if (!hit_[i]) {
         missing.push_back(
             Err(ErrorCode::kInvalidArgument, "rule '{}': no scenario expects it to hit", rule.id)
@@ -481,16 +490,6 @@ class Coverage {
   std::vector<bool> hit_;
   std::vector<std::vector<Threshold>> thresholds_;  // of each rule
 };
-
-std::string FlagNames(uint32_t flags) {
-  std::string names;
-  for (uint32_t bit = 1; bit <= kLastFlag; bit <<= 1) {
-    if ((flags & bit) != 0) {
-      names += (names.empty() ? "" : ", ") + std::string(FlagName(static_cast<Flag>(bit)));
-    }
-  }
-  return names.empty() ? "-" : names;
-}
 
 bool SameFeature(const Datum& expected, const Datum& found) {
   if (expected.kind == Datum::Kind::kDouble && found.kind == Datum::Kind::kDouble) {
@@ -529,7 +528,7 @@ std::vector<Error> Check(const CompiledPack& pack, const Expectation& expect,
   }
   if (expect.flags && *expect.flags != decision.flags) {
     fail(Err(ErrorCode::kInvalidArgument, "expected the flags {}, they are {}",
-             FlagNames(*expect.flags), FlagNames(decision.flags)));
+             FlagText(*expect.flags), FlagText(decision.flags)));
   }
   if (!decision.error.empty() && !expect.flags) {
     fail(Err(ErrorCode::kInvalidArgument, "could not be evaluated: {}", decision.error));
@@ -607,14 +606,14 @@ std::string ScenarioSentence(const CompiledPack& pack, const ScenarioResult& res
     sentence += separator;
     sentence += fmt::format(fmt::runtime(Tr("event {} → {}", language)), number,
                             ActionName(decision.action));
-    if (!decision.hits.empty()) {
-      std::string reasons;
-      for (uint32_t rule : decision.hits) {
-        reasons += (reasons.empty() ? ""
-                    : zh            ? "；"
-                                    : "; ") +
-                   pack.pack().rules[rule].reason.In(language);
+    std::string reasons;
+    for (uint32_t hit : decision.hits) {
+      if (const Rule& rule = pack.pack().rules[hit]; !rule.shadow) {
+        reasons += reasons.empty() ? "" : zh ? "；" : "; ";
+        reasons += rule.reason.In(language);
       }
+    }
+    if (!reasons.empty()) {
       sentence += zh ? "（" + reasons + "）" : " (" + reasons + ")";
     }
     separator = zh ? "，" : ", ";

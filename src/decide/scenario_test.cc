@@ -191,6 +191,15 @@ TEST(ScenarioCoverage, AsksForAHitOfEachRule) {
   EXPECT_EQ(report.uncovered[0].where()->file, "pack.toml");
 }
 
+TEST(ScenarioCoverage, AsksNothingOfAShadowRule) {
+  const std::string scenarios = Changed(
+      "{ payer = \"b\", amount = 1000, expect = { action = \"block\", hits = [\"large\"] } },", "");
+  const auto pack =
+      MustCompile(SmallPackWith("then = \"block\"", "then = \"block\"\nshadow = true"),
+                  {{"scenarios/small.toml", scenarios}});
+  EXPECT_TRUE(Report(*pack).uncovered.empty());
+}
+
 TEST(ScenarioCoverage, AsksForAMissJustBeyondEachThreshold) {
   // 800 is more than a tenth away from 1000.
   ScenarioReport report = Report(*PackWith(Changed("999.99", "800.00")));

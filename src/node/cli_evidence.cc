@@ -92,6 +92,7 @@ OrderedJson ExplanationJson(const decide::Explanation& e) {
     }
     json["hits"].push_back({{"rule", hit.rule},
                             {"action", decide::ActionName(hit.then)},
+                            {"shadow", hit.shadow},
                             {"reason", {{"zh", hit.reason.zh}, {"en", hit.reason.en}}},
                             {"clause", hit.clause},
                             {"when", hit.when},
@@ -116,14 +117,20 @@ OrderedJson ExplanationJson(const decide::Explanation& e) {
 }
 
 void PrintHits(const decide::Explanation& e, Language language, std::ostream& out) {
+  const auto shadows = std::ranges::count_if(e.hits, [](const auto& hit) { return hit.shadow; });
+  const size_t acting = e.hits.size() - static_cast<size_t>(shadows);
   out << '\n'
-      << (e.hits.empty() ? std::string(Tr("no rule held", language))
-                         : Say(language, "{} rules held; the greatest of their actions is taken",
-                               e.hits.size()))
+      << (acting == 0
+              ? std::string(Tr("no rule held", language))
+              : Say(language, "{} rules held; the greatest of their actions is taken", acting))
       << '\n';
+  if (shadows > 0) {
+    out << Say(language, "{} shadow rules held; they are watched and do not act", shadows) << '\n';
+  }
   for (const auto& hit : e.hits) {
-    out << fmt::format("  {} → {}\n    {}{}\n    {}\n", hit.rule, ActionIn(hit.then, language),
-                       hit.reason.In(language),
+    out << fmt::format("  {}{} → {}\n    {}{}\n    {}\n", hit.rule,
+                       hit.shadow ? fmt::format(" ({})", Tr("shadow", language)) : "",
+                       ActionIn(hit.then, language), hit.reason.In(language),
                        hit.clause.empty() ? "" : fmt::format(" [{}]", hit.clause), hit.when);
     for (const auto& read : hit.reads) {
       out << fmt::format("      {} = {}\n", read.name, read.value);

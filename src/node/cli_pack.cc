@@ -104,8 +104,10 @@ OrderedJson CheckJson(const decide::CompiledPack& compiled, bool lineage) {
   }
   json["rules"] = OrderedJson::array();
   for (const decide::Rule& rule : pack.rules) {
-    json["rules"].push_back(
-        {{"id", rule.id}, {"then", decide::ActionName(rule.then)}, {"clause", rule.clause}});
+    json["rules"].push_back({{"id", rule.id},
+                             {"then", decide::ActionName(rule.then)},
+                             {"shadow", rule.shadow},
+                             {"clause", rule.clause}});
   }
   if (lineage) {
     json["lineage"] = LineageJson(compiled.lineage());
@@ -175,8 +177,11 @@ void PrintCheck(const decide::CompiledPack& compiled, const PackOptions& options
   out << '\n';
   rows.clear();
   for (const decide::Rule& rule : pack.rules) {
-    rows.push_back({rule.id, std::string(decide::ActionName(rule.then)), rule.reason.In(language),
-                    rule.clause});
+    std::string action(decide::ActionName(rule.then));
+    if (rule.shadow) {
+      action += fmt::format(" ({})", Tr("shadow", language));
+    }
+    rows.push_back({rule.id, std::move(action), rule.reason.In(language), rule.clause});
   }
   PrintTable({std::string(Tr("rule", language)), std::string(Tr("action", language)),
               std::string(Tr("reason", language)), std::string(Tr("clause", language))},

@@ -53,7 +53,7 @@ OrderedJson SummaryJson(const decide::CompiledPack& pack, const decide::ReplaySu
                       {"elapsed_s", summary.elapsed_s},
                       {"rules", OrderedJson::array()}};
   for (const decide::RuleSummary& rule : summary.rules) {
-    OrderedJson entry = {{"id", rule.id}, {"hits", rule.hits}};
+    OrderedJson entry = {{"id", rule.id}, {"shadow", rule.shadow}, {"hits", rule.hits}};
     if (labelled) {
       entry["events"] = DetectionJson(rule.events);
       entry["entities"] = DetectionJson(rule.entities);
@@ -92,7 +92,8 @@ void PrintSummary(const decide::ReplaySummary& summary, bool labelled, Context& 
   }
   std::vector<std::vector<std::string>> rows;
   for (const decide::RuleSummary& rule : summary.rules) {
-    rows.push_back({rule.id, std::to_string(rule.hits)});
+    rows.push_back({rule.shadow ? fmt::format("{} ({})", rule.id, Tr("shadow", language)) : rule.id,
+                    std::to_string(rule.hits)});
     if (labelled) {
       for (const decide::Detection* detection : {&rule.events, &rule.entities}) {
         rows.back().push_back(PrecisionText(*detection));

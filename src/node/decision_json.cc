@@ -36,23 +36,19 @@ std::string DecisionJson(const PackView& view, const table::Datum& event_key,
     json += fmt::format(R"({}{{"rule":{},"action":"{}","reason":{{"zh":{},"en":{}}})",
                         i == 0 ? "" : ",", JsonString(rule.id), decide::ActionName(rule.then),
                         JsonString(rule.reason.zh), JsonString(rule.reason.en));
+    if (rule.shadow) {
+      json += ",\"shadow\":true";
+    }
     if (!rule.clause.empty()) {
       json += ",\"clause\":" + JsonString(rule.clause);
     }
     json += '}';
   }
   json += "],\"flags\":[";
-  std::string_view comma;
-  auto flag = [&](decide::Flag bit, std::string_view name) {
-    if ((decision.flags & bit) != 0) {
-      json += fmt::format("{}\"{}\"", comma, name);
-      comma = ",";
-    }
-  };
-  flag(decide::kLate, "late");
-  flag(decide::kFuture, "future");
-  flag(decide::kEvaluationError, "evaluation_error");
-  flag(decide::kTruncated, "truncated");
+  for (std::string_view comma; std::string_view name : decide::FlagNames(decision.flags)) {
+    json += fmt::format("{}\"{}\"", comma, name);
+    comma = ",";
+  }
   json += "],\"features\":";
   AppendJsonRow(view.features, decision.features.values(), json);
   if (!decision.error.empty()) {

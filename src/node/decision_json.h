@@ -24,8 +24,8 @@ struct PackView {
 };
 
 // {"decision_id","pack","pack_hash","event_id","action","hits":[{"rule","action","reason":{"zh","en"},"clause"}],"flags":[…],
-//  "features":{…}} and "error" where a feature or rule could not be evaluated. `view` must be of
-//  the version that decided.
+//  "features":{…}}; "shadow":true in hits that do not act; "error" where a feature or rule could
+//  not be evaluated. `view` must be of the version that decided.
 std::string DecisionJson(const PackView& view, const table::Datum& event_key,
                          const decide::Decision& decision);
 

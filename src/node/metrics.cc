@@ -46,6 +46,13 @@ class PackText {
         "fuqi_decisions_total", "Decisions made durable, by action.", "action",
         [](const PackGauges& p) { return std::span<const Counter>(p.metrics->decisions); },
         [](size_t i) { return decide::ActionName(static_cast<decide::Action>(i)); });
+    Each("fuqi_shadow_hits_total", "counter", "Hits of shadow rules, which do not act.",
+         [&](const PackGauges& p, const std::string& pack) {
+           for (const auto& [rule, hits] : p.metrics->shadow_hits.counts()) {
+             Line("fuqi_shadow_hits_total", fmt::format("{},rule=\"{}\"", pack, Escaped(rule)),
+                  hits);
+           }
+         });
     Value("fuqi_decisions_repeated_total", "counter",
           "Events answered with the decision taken on them before.",
           [](const PackGauges& p) { return p.metrics->repeated.value(); });
@@ -147,6 +154,20 @@ void Histogram::Render(std::string_view name, std::string_view labels, std::stri
   out += fmt::format("{}_sum{} {}\n", name, braces,
                      static_cast<double>(sum_.load(std::memory_order_relaxed)) / unit_);
   out += fmt::format("{}_count{} {}\n", name, braces, total);
+}
+
+void ShadowHits::Add(const decide::Pack& pack, const decide::Decision& decision) {
+  for (uint32_t hit : decision.hits) {
+    if (const decide::Rule& rule = pack.rules[hit]; rule.shadow) {
+      MutexLock lock(mutex_);
+      ++counts_[rule.id];
+    }
+  }
+}
+
+std::map<std::string, uint64_t> ShadowHits::counts() const {
+  MutexLock lock(mutex_);
+  return counts_;
 }
 
 PackMetrics::PackMetrics()

@@ -11,12 +11,14 @@
 #include <array>
 #include <atomic>
 #include <cstdint>
+#include <map>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include "decide/pack.h"
+#include "base/thread_annotations.h"
+#include "decide/decision.h"
 
 namespace fuqi::node {
 
@@ -52,12 +54,25 @@ class Histogram {
 enum class Shed : uint8_t { kQueueFull, kDeadline };
 inline constexpr std::array<std::string_view, 2> kShedNames = {"queue_full", "deadline"};
 
+// Hits of rules that are watched only. They are few: a lock serves.
+class ShadowHits {
+ public:
+  void Add(const decide::Pack& pack, const decide::Decision& decision) FUQI_EXCLUDES(mutex_);
+  // By rule id.
+  std::map<std::string, uint64_t> counts() const FUQI_EXCLUDES(mutex_);
+
+ private:
+  mutable Mutex mutex_;
+  std::map<std::string, uint64_t> counts_ FUQI_GUARDED_BY(mutex_);
+};
+
 // Figures of one pack.
 struct PackMetrics {
   PackMetrics();
   void CountDecision(decide::Action action) { decisions[static_cast<size_t>(action)].Add(); }
 
   std::array<Counter, 7> decisions;  // by Action
+  ShadowHits shadow_hits;            // of new decisions
   Counter repeated;                  // answered from a decision taken before
   Counter conflicts;                 // refused: the id is taken by another content
   std::array<Counter, 2> shed;       // by Shed

@@ -83,6 +83,12 @@ TEST(Metrics, TellsAPacksFigures) {
   pack.CountDecision(decide::Action::kFreeze);
   pack.shed[static_cast<size_t>(Shed::kDeadline)].Add(3);
   pack.commit_ns.Observe(2'000'000);
+  decide::Pack rules;
+  rules.rules = {{.id = "acts"}, {.id = "watches", .shadow = true}};
+  decide::Decision decision;
+  decision.hits = {0, 1};
+  pack.shadow_hits.Add(rules, decision);
+  pack.shadow_hits.Add(rules, decision);
   const std::string text = metrics.Render({{.pack = "a\"b\\c\n",
                                             .pack_hash = "00",
                                             .metrics = &pack,
@@ -96,6 +102,8 @@ TEST(Metrics, TellsAPacksFigures) {
   const std::string label = R"(pack="a\"b\\c\n")";
   EXPECT_EQ(seen.samples.at("fuqi_decisions_total{" + label + ",action=\"freeze\"}"), 1);
   EXPECT_EQ(seen.samples.at("fuqi_decisions_total{" + label + ",action=\"approve\"}"), 0);
+  EXPECT_EQ(seen.samples.at("fuqi_shadow_hits_total{" + label + ",rule=\"watches\"}"), 2);
+  EXPECT_EQ(text.find("rule=\"acts\""), std::string::npos);
   EXPECT_EQ(seen.samples.at("fuqi_shed_total{" + label + ",reason=\"deadline\"}"), 3);
   EXPECT_EQ(seen.samples.at("fuqi_queue_depth{" + label + "}"), 5);
   EXPECT_EQ(seen.samples.at("fuqi_log_bytes{" + label + "}"), 7);

@@ -76,6 +76,9 @@ Answer PackRunner::Settle(const Job& job, bool shed) {
   const bool late = SystemClock().MonotonicNs() >= job.deadline_ns;
   if (!shed && !late) {
     Result<decide::Outcome> outcome = partition_->Decide(job.event);
+    if (outcome && !outcome->repeated) {
+      metrics_.shadow_hits.Add(partition_->core().pack().pack(), outcome->decision);
+    }
     return outcome ? Answer(*std::move(outcome)) : Answer(std::move(outcome).error());
   }
   const Shed why = shed ? Shed::kQueueFull : Shed::kDeadline;
