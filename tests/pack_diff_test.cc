@@ -41,13 +41,13 @@ std::filesystem::path DataDir() {
 }
 
 std::shared_ptr<const CompiledPack> Compile(const std::string& name) {
-  static const auto binder = std::move(*table::Binder::Open());
+  static const auto kBinder = std::move(*table::Binder::Open());
   Result<Pack> pack = LoadPack(SystemDisk(), SourceDir() + "/packs/" + name);
   EXPECT_TRUE(pack.has_value()) << pack.error().ToString();
   if (!pack) {
     return nullptr;
   }
-  auto compiled = CompiledPack::Compile(std::move(*pack), *binder);
+  auto compiled = CompiledPack::Compile(std::move(*pack), *kBinder);
   EXPECT_TRUE(compiled.has_value()) << compiled.error().ToString();
   return compiled ? *compiled : nullptr;
 }

@@ -117,8 +117,8 @@ __attribute__((target("sse4.2"))) uint32_t Crc32cSse42(ByteView bytes, uint32_t 
 
 uint32_t Crc32c(ByteView bytes, uint32_t seed) {
 #if defined(__x86_64__)
-  static const bool has_sse42 = __builtin_cpu_supports("sse4.2") != 0;
-  if (has_sse42) {
+  static const bool kHasSse42 = __builtin_cpu_supports("sse4.2") != 0;
+  if (kHasSse42) {
     return ~Crc32cSse42(bytes, ~seed);
   }
 #endif

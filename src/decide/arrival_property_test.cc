@@ -82,8 +82,8 @@ std::vector<Scene> Scenes() {
 }
 
 const std::vector<Scene>& AllScenes() {
-  static const std::vector<Scene> scenes = Scenes();
-  return scenes;
+  static const std::vector<Scene> kScenes = Scenes();
+  return kScenes;
 }
 
 Event MakeEvent(const Scene& scene, std::string_view id, int64_t ts_us, SeededRandom& random) {
@@ -194,7 +194,7 @@ Bytes Body(const Scene& scene, const Decision& decision) {
 // The rows of the pack's batch form over these events: key, features, rules.
 std::vector<table::Row> Batch(const Scene& scene, const std::vector<Event>& events,
                               sql::Arrivals arrivals) {
-  static const std::unique_ptr<table::Engine> engine = table::Engine::Embedded(SystemClock());
+  static const std::unique_ptr<table::Engine> kEngine = table::Engine::Embedded(SystemClock());
   const table::Schema& schema = scene.pack->event_schema();
   table::Relation relation{"e", {{"arrived", {table::TypeId::kBigInt}, false}}, {}};
   relation.schema.insert(relation.schema.end(), schema.begin(), schema.end());
@@ -212,12 +212,12 @@ std::vector<table::Row> Batch(const Scene& scene, const std::vector<Event>& even
   std::vector<table::Relation> given = {relation};
   if (!scene.pack->graphs().empty()) {
     Result<GivenGraphs> graphs = GiveGraphs(*scene.pack, select, [&](const std::string& inputs) {
-      return engine->Run(table::PermitForTest::Make(inputs), {relation});
+      return kEngine->Run(table::PermitForTest::Make(inputs), {relation});
     });
     EXPECT_TRUE(graphs.has_value()) << graphs.error().ToString();
     given.push_back(std::move(graphs->relation));
   }
-  auto stream = engine->Run(table::PermitForTest::Make(*sql), std::move(given));
+  auto stream = kEngine->Run(table::PermitForTest::Make(*sql), std::move(given));
   EXPECT_TRUE(stream.has_value()) << stream.error().ToString();
   std::vector<table::Row> rows;
   for (;;) {

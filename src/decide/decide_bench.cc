@@ -84,14 +84,14 @@ reason = { zh = "a", en = "a" }
 )toml";
 
 std::shared_ptr<const CompiledPack> BenchPack() {
-  static const std::shared_ptr<const CompiledPack> pack = [] {
+  static const std::shared_ptr<const CompiledPack> kCompiled = [] {
     const auto binder = std::move(*table::Binder::Open());
     Result<std::shared_ptr<const CompiledPack>> compiled =
         CompiledPack::Compile(*ParsePack({{"pack.toml", std::string(kPack)}}), *binder);
     FUQI_CHECK(compiled.has_value());
     return *compiled;
   }();
-  return pack;
+  return kCompiled;
 }
 
 // 20,000 accounts of which few pay often, one payment every two seconds.

@@ -13,7 +13,7 @@
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace fuqi;
   using namespace fuqi::decide;
-  static const auto binder = std::move(*table::Binder::Open());
+  static const auto kBinder = std::move(*table::Binder::Open());
   PackFiles files;
   std::string_view text(reinterpret_cast<const char*>(data), size);
   for (const char* path : {"pack.toml", "sources.toml", "scenarios/a.toml"}) {
@@ -30,7 +30,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     return 0;
   }
   FUQI_CHECK(ParsePack(pack->files)->hash == pack->hash);
-  auto compiled = CompiledPack::Compile(std::move(*pack), *binder);
+  auto compiled = CompiledPack::Compile(std::move(*pack), *kBinder);
   if (!compiled) {
     FUQI_CHECK(compiled.error().where().has_value() && compiled.error().where()->line > 0);
     return 0;

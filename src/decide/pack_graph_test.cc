@@ -68,8 +68,8 @@ std::string PackWithGraphs(std::string_view old_text = "", std::string_view new_
 }
 
 const std::shared_ptr<const CompiledPack>& GraphPack() {
-  static const std::shared_ptr<const CompiledPack> pack = MustCompile(PackWithGraphs());
-  return pack;
+  static const std::shared_ptr<const CompiledPack> kPack = MustCompile(PackWithGraphs());
+  return kPack;
 }
 
 TEST(PackGraph, HoldsWhatThePackSays) {

@@ -60,7 +60,7 @@ void CheckSame(const EncodedRecord& encoded, const ledger::Record& record) {
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using ledger::RecordType;
-  static const std::shared_ptr<const CompiledPack> pack = MakePack();
+  static const std::shared_ptr<const CompiledPack> kPack = MakePack();
   if (size == 0) {
     return 0;
   }
@@ -78,9 +78,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     case 1: {
       const ledger::Record record = Split(bytes, RecordType::kEvent);
       auto core = DecodeEventCore(record);
-      auto row = DecodeEventRow(pack->event_schema(), record);
+      auto row = DecodeEventRow(kPack->event_schema(), record);
       if (core && row) {
-        EncodeEvent(*core, pack->event_schema(), *row, encoded);
+        EncodeEvent(*core, kPack->event_schema(), *row, encoded);
         CheckSame(encoded, record);
       }
       break;
@@ -88,8 +88,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     case 2: {
       ledger::Record record = Split(bytes, RecordType::kDecision);
       record.payload = {};
-      if (auto decision = DecodeDecision(pack->feature_schema(), 1, record, 4)) {
-        EncodeDecision(*DecodeDecisionPublish(record), pack->feature_schema(), *decision, encoded);
+      if (auto decision = DecodeDecision(kPack->feature_schema(), 1, record, 4)) {
+        EncodeDecision(*DecodeDecisionPublish(record), kPack->feature_schema(), *decision, encoded);
         CheckSame(encoded, record);
       }
       break;
@@ -111,12 +111,12 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
       break;
     }
     default: {
-      // A state of this pack, of which the input replaces what follows its head.
+      // A state of this kPack, of which the input replaces what follows its head.
       Bytes state;
-      Core(pack).Save(state);
+      Core(kPack).Save(state);
       state.resize(1 + sizeof(Digest) + 1 + kSemantics.size());
       state.insert(state.end(), bytes.begin(), bytes.end());
-      Core core(pack);
+      Core core(kPack);
       if (core.Restore(state)) {
         Bytes again;
         core.Save(again);

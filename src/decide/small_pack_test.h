@@ -82,8 +82,8 @@ inline std::string SmallPackWith(std::string_view old_text, std::string_view new
 }
 
 inline table::Binder& TestBinder() {
-  static const std::unique_ptr<table::Binder> binder = *table::Binder::Open();
-  return *binder;
+  static const std::unique_ptr<table::Binder> kBinder = *table::Binder::Open();
+  return *kBinder;
 }
 
 inline Result<std::shared_ptr<const CompiledPack>> TryCompile(std::string pack_toml,
@@ -101,8 +101,8 @@ inline std::shared_ptr<const CompiledPack> MustCompile(std::string pack_toml, Pa
 }
 
 inline const std::shared_ptr<const CompiledPack>& SmallPack() {
-  static const std::shared_ptr<const CompiledPack> pack = MustCompile(std::string(kSmallPack));
-  return pack;
+  static const std::shared_ptr<const CompiledPack> kPack = MustCompile(std::string(kSmallPack));
+  return kPack;
 }
 
 inline constexpr int64_t kStartUs = 1'700'000'000'000'000;

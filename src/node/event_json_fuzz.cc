@@ -10,14 +10,14 @@
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace fuqi;
-  static const table::Schema schema = {
+  static const table::Schema kSchema = {
       {"id", {table::TypeId::kVarchar}},   {"ts", {table::TypeId::kTimestamp}},
       {"amount", table::Decimal(18, 2)},   {"n", {table::TypeId::kInteger}},
       {"huge", {table::TypeId::kHugeInt}}, {"ratio", {table::TypeId::kDouble}},
       {"ok", {table::TypeId::kBoolean}},   {"day", {table::TypeId::kDate}}};
   static node::EventJson parser;
   std::string text(reinterpret_cast<const char*>(data), size);
-  auto events = parser.Parse(schema, text, 50);
+  auto events = parser.Parse(kSchema, text, 50);
   if (!events) {
     return 0;
   }
@@ -28,11 +28,11 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
       continue;
     }
     std::string told;
-    node::AppendJsonRow(schema, row->values(), told);
+    node::AppendJsonRow(kSchema, row->values(), told);
     node::EventJson second;
-    auto again = second.Parse(schema, told, 1);
+    auto again = second.Parse(kSchema, told, 1);
     FUQI_CHECK(again.has_value() && again->rows[0].has_value());
-    for (size_t i = 0; i < schema.size(); ++i) {
+    for (size_t i = 0; i < kSchema.size(); ++i) {
       FUQI_CHECK(table::Same((*row)[i], (*again->rows[0])[i]));
     }
   }

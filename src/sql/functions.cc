@@ -140,30 +140,7 @@ namespace {
 
 using Kind = Expr::Kind;
 
-// ---- Logic. Every operand is evaluated first: an error in one is an error of the whole, as in
-// DuckDB's projections.
-
-bool RunAnd(const Operation&, Args args, Machine&, Datum& out) {
-  bool unknown = false;
-  for (const Datum* arg : args) {
-    if (!arg->is_null() && !arg->is_true()) {
-      return Give(Datum::Bool(false), out);
-    }
-    unknown |= arg->is_null();
-  }
-  return Give(unknown ? Datum::Null() : Datum::Bool(true), out);
-}
-
-bool RunOr(const Operation&, Args args, Machine&, Datum& out) {
-  bool unknown = false;
-  for (const Datum* arg : args) {
-    if (arg->is_true()) {
-      return Give(Datum::Bool(true), out);
-    }
-    unknown |= arg->is_null();
-  }
-  return Give(unknown ? Datum::Null() : Datum::Bool(false), out);
-}
+// ---- Logic. AND and OR are instructions of a Program.
 
 bool RunNot(const Operation&, Args args, Machine&, Datum& out) {
   return Give(Datum::Bool(!args[0]->is_true()), out);
@@ -273,12 +250,6 @@ Result<void> BindByKind(const Expr& expr, Operation& operation) {
       return BindCast(operation);
     case Kind::kCompare:
       return BindCompare(operation);
-    case Kind::kAnd:
-      BindLogic(operation, "AND", RunAnd, false, 0);
-      return {};
-    case Kind::kOr:
-      BindLogic(operation, "OR", RunOr, false, 0);
-      return {};
     case Kind::kNot:
       BindLogic(operation, "NOT", RunNot, true, 0);
       return {};
@@ -297,6 +268,8 @@ Result<void> BindByKind(const Expr& expr, Operation& operation) {
     case Kind::kConstant:
     case Kind::kColumn:
     case Kind::kWindow:
+    case Kind::kAnd:
+    case Kind::kOr:
     case Kind::kCase:
     case Kind::kCoalesce:
       break;

@@ -92,8 +92,7 @@ struct Function {
 // Every function and operator a Program runs, ordered by name.
 std::span<const Function> Functions();
 
-// The operation of a kCall, kCast, kCompare, kAnd, kOr, kNot, kIsNull, kIsNotNull, kIn or kNotIn
-// node.
+// The operation of a kCall, kCast, kCompare, kNot, kIsNull, kIsNotNull, kIn or kNotIn node.
 Result<Operation> Bind(const Expr& expr);
 
 // The values that an exact type can hold.

@@ -68,8 +68,13 @@ struct Operand {
 
 struct Instruction {
   enum class Code : uint8_t {
-    kOperation,      // target = operation(args)
-    kMove,           // target = args[0]
+    kOperation,     // target = operation(args)
+    kCompareExact,  // target = args[0] is less, equal or greater than args[1], as `operation` asks
+    kAndExact,  // the same comparison: FALSE is kept in target and jumps to `count`, NULL is kept
+    kAnd,       // target = AND of args
+    kOr,        // target = OR of args
+    kMove,      // target = args[0]
+    // Jumps.
     kJump,           // to `target`
     kJumpIfNotTrue,  // to `target` if args[0] is false or NULL
     kJumpIfNotNull,  // to `target` if args[0] is not NULL
@@ -78,8 +83,58 @@ struct Instruction {
   uint32_t target = 0;  // a register, or an instruction
   uint32_t first = 0;   // operand
   uint32_t count = 0;   // operands
+  // kOperation: which one. kCompareExact, kAndExact: the outcomes that make it true.
   uint32_t operation = 0;
 };
+
+// Rules are mostly comparisons of numbers under ANDs, hundreds an event: these are instructions of
+// their own, since an Operation, with its types and bounds, takes cache lines to look at.
+enum Outcome : uint32_t { kLess = 1, kEqual = 2, kGreater = 4 };
+
+// The outcomes that make a comparison of exact values true; 0 for any other expression.
+uint32_t ExactComparison(const Expr& expr) {
+  if (expr.kind != Expr::Kind::kCompare || expr.children.size() != 2) {
+    return 0;
+  }
+  for (const Expr& child : expr.children) {
+    if (table::KindOf(child.type) != Datum::Kind::kInt) {
+      return 0;
+    }
+  }
+  constexpr std::pair<std::string_view, uint32_t> kOutcomes[] = {
+      {"=", kEqual},          {"<>", kLess | kGreater}, {"<", kLess},
+      {"<=", kLess | kEqual}, {">", kGreater},          {">=", kGreater | kEqual},
+  };
+  for (const auto& [name, outcomes] : kOutcomes) {
+    if (expr.name == name) {
+      return outcomes;
+    }
+  }
+  return 0;
+}
+
+Datum CompareExact(const Datum& a, const Datum& b, uint32_t outcomes) {
+  if (a.is_null() || b.is_null()) {
+    return Datum::Null();
+  }
+  const uint32_t outcome = a.i < b.i ? kLess : a.i == b.i ? kEqual : kGreater;
+  return Datum::Bool((outcomes & outcome) != 0);
+}
+
+// The value that decides (FALSE for AND, TRUE for OR) wherever it stands; else NULL if there is
+// one.
+Datum Connect(std::span<const Operand> operands, bool decides, const auto& read) {
+  bool unknown = false;
+  for (const Operand& operand : operands) {
+    const Datum& value = *read(operand);
+    if (value.is_null()) {
+      unknown = true;
+    } else if (value.is_true() == decides) {
+      return Datum::Bool(decides);
+    }
+  }
+  return unknown ? Datum::Null() : Datum::Bool(!decides);
+}
 
 }  // namespace
 
@@ -94,7 +149,7 @@ struct Program::Impl {
   uint32_t registers = 0;
   uint32_t columns = 0;  // how many the program reads, at most
   uint32_t windows = 0;
-  uint32_t args_max = 0;
+  uint32_t args_max = 0;  // of an operation
   int steps_max = 0;
 };
 
@@ -127,9 +182,8 @@ class Program::Compiler {
     std::vector<int> steps(out_.code.size() + 1, 0);
     for (size_t i = out_.code.size(); i-- > 0;) {
       const Instruction& in = out_.code[i];
-      const bool jumps =
-          in.code != Instruction::Code::kOperation && in.code != Instruction::Code::kMove;
-      const int jumped = jumps ? steps[in.target] : 0;
+      const bool jumps = in.code >= Instruction::Code::kJump;
+      const int jumped = jumps ? steps[in.target] : 0;  // kAndExact's is no longer than going on
       steps[i] =
           1 + (in.code == Instruction::Code::kJump ? jumped : std::max(jumped, steps[i + 1]));
     }
@@ -152,7 +206,6 @@ class Program::Compiler {
     in.first = static_cast<uint32_t>(out_.operands.size());
     in.count = static_cast<uint32_t>(args.size());
     out_.operands.insert(out_.operands.end(), args.begin(), args.end());
-    out_.args_max = std::max(out_.args_max, in.count);
     out_.code.push_back(in);
     return out_.code.size() - 1;
   }
@@ -164,17 +217,63 @@ class Program::Compiler {
   }
   Operand NewRegister() { return {Source::kRegister, out_.registers++}; }
 
+  // In a projection every operand of AND and OR is evaluated, as DuckDB does: an error in one is an
+  // error of the whole. Comparisons of exact inputs have no errors, so an AND of these alone, which
+  // is what most rules are, may stop at the first that is false.
+  static bool StopsEarly(const Expr& expr) {
+    const auto input = [](const Expr& child) {
+      return child.kind == Expr::Kind::kColumn || child.kind == Expr::Kind::kWindow ||
+             child.kind == Expr::Kind::kConstant;
+    };
+    return expr.kind == Expr::Kind::kAnd &&
+           std::ranges::all_of(expr.children, [&](const Expr& child) {
+             return ExactComparison(child) != 0 && std::ranges::all_of(child.children, input);
+           });
+  }
+
+  Result<Operand> CompileExactAnd(const Expr& expr) {
+    const Operand result = NewRegister();
+    out_.constants.Append(Datum::Bool(true));
+    Emit(Code::kMove, result.index,
+         {Source::kConstant, static_cast<uint32_t>(out_.constants.size() - 1)});
+    std::vector<size_t> comparisons;
+    for (const Expr& child : expr.children) {
+      FUQI_ASSIGN_OR_RETURN(const Operand left, Compile(child.children[0]));
+      FUQI_ASSIGN_OR_RETURN(const Operand right, Compile(child.children[1]));
+      comparisons.push_back(Emit(Code::kAndExact, result.index, {{left, right}}));
+      out_.code[comparisons.back()].operation = ExactComparison(child);
+    }
+    for (const size_t comparison : comparisons) {
+      out_.code[comparison].count = static_cast<uint32_t>(out_.code.size());
+    }
+    return result;
+  }
+
   Result<Operand> CompileOperation(const Expr& expr) {
+    if (StopsEarly(expr)) {
+      return CompileExactAnd(expr);
+    }
     std::vector<Operand> args;
     for (const Expr& child : expr.children) {
       FUQI_ASSIGN_OR_RETURN(Operand arg, Compile(child));
       args.push_back(arg);
+    }
+    if (expr.kind == Expr::Kind::kAnd || expr.kind == Expr::Kind::kOr) {
+      const Operand result = NewRegister();
+      Emit(expr.kind == Expr::Kind::kAnd ? Code::kAnd : Code::kOr, result.index, args);
+      return result;
+    }
+    if (const uint32_t outcomes = ExactComparison(expr); outcomes != 0) {
+      const Operand result = NewRegister();
+      out_.code[Emit(Code::kCompareExact, result.index, args)].operation = outcomes;
+      return result;
     }
     auto operation = Bind(expr);
     if (!operation) {
       error_at_ = expr.position;
       return std::move(operation).error();
     }
+    out_.args_max = std::max(out_.args_max, static_cast<uint32_t>(args.size()));
     const Operand result = NewRegister();
     out_.code[Emit(Code::kOperation, result.index, args)].operation =
         static_cast<uint32_t>(out_.operations.size());
@@ -293,6 +392,22 @@ Result<Datum> Program::Run(std::span<const Datum> columns, std::span<const Datum
     const Instruction& in = code[next++];
     const Operand* operands = impl_->operands.data() + in.first;
     switch (in.code) {
+      case Instruction::Code::kCompareExact:
+        registers[in.target] = CompareExact(*read(operands[0]), *read(operands[1]), in.operation);
+        break;
+      case Instruction::Code::kAndExact: {
+        const Datum holds = CompareExact(*read(operands[0]), *read(operands[1]), in.operation);
+        if (!holds.is_true()) {
+          registers[in.target] = holds;
+          next = holds.is_null() ? next : in.count;
+        }
+        break;
+      }
+      case Instruction::Code::kAnd:
+      case Instruction::Code::kOr:
+        registers[in.target] =
+            Connect({operands, in.count}, in.code == Instruction::Code::kOr, read);
+        break;
       case Instruction::Code::kMove:
         registers[in.target] = *read(operands[0]);
         break;

@@ -1,0 +1,363 @@
+// The decision core under the load of workload.h, one thread. Prints a line to read and one of
+// JSON.
+//
+//   decide_load all --log DIR      the whole pack: windows, graph, rules, log written and not
+//   synced decide_load windows            its window features alone, without a log: what Esper is
+//   run on decide_load rules              its rules alone, over feature rows kept before: what ZEN
+//   is run on decide_load graph              four patterns of a graph, no pack: what IBM's
+//   preprocessor is run on decide_load export DIR         what the peers read: payments.csv,
+//   rules.json, rows.jsonl
+//
+// A decision's time includes the write of its batch where that falls due.
+
+#include <fmt/core.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cstdint>
+#include <fstream>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "base/check.h"
+#include "base/clock.h"
+#include "base/disk.h"
+#include "decide/compiled_pack.h"
+#include "decide/core.h"
+#include "decide/graph.h"
+#include "decide/partition.h"
+#include "table/binder.h"
+#include "workload.h"
+
+namespace fuqi::bench {
+namespace {
+
+using decide::Core;
+using decide::Decision;
+using decide::Event;
+using nlohmann::json;
+using table::Datum;
+
+struct Options {
+  uint64_t accounts = 1'000'000;
+  uint64_t events = 1'000'000;
+  uint64_t rows = 20'000;
+  uint64_t commit = 256;
+  WorkloadShape shape;
+  std::string dir;
+};
+
+[[noreturn]] void Fail(const Error& error) {
+  fmt::print(stderr, "error: {}\n", error.ToString());
+  std::exit(error.exit_code());
+}
+template <typename T>
+T OrFail(Result<T> result) {
+  if (!result) {
+    Fail(result.error());
+  }
+  return std::move(*result);
+}
+
+Event EventOf(const Payment& payment) {
+  Event event;
+  event.columns.Append(Datum::Int(payment.id));
+  event.columns.Append(Datum::Int(payment.ts_us));
+  event.columns.Append(Datum::Text(AccountName(payment.payer)));
+  event.columns.Append(Datum::Text(AccountName(payment.payee)));
+  event.columns.Append(Datum::Text(DeviceName(payment.device)));
+  event.columns.Append(Datum::Int(payment.amount_cents));
+  return event;
+}
+
+constexpr uint64_t kSeed = 1;
+
+std::shared_ptr<const decide::CompiledPack> CompilePack(const WorkloadShape& shape,
+                                                        const std::vector<Conditions>& rules) {
+  const auto binder = OrFail(table::Binder::Open());
+  return OrFail(decide::CompiledPack::Compile(
+      OrFail(decide::ParsePack({{"pack.toml", MakePack(shape, rules)}})), *binder));
+}
+
+// Times single steps, and all of them together.
+class Timed {
+ public:
+  explicit Timed(uint64_t steps) { took_ns_.reserve(steps); }
+  template <typename Step>
+  void Run(const Step& step) {
+    const int64_t begin = SystemClock().MonotonicNs();
+    step();
+    took_ns_.push_back(SystemClock().MonotonicNs() - begin);
+  }
+  void Print(json line) {
+    const size_t steps = took_ns_.size();
+    int64_t sum = 0;
+    for (const int64_t took : took_ns_) {
+      sum += took;
+    }
+    std::ranges::sort(took_ns_);
+    const auto quantile = [&](double share) {
+      return static_cast<double>(
+                 took_ns_[static_cast<size_t>(share * static_cast<double>(steps - 1))]) /
+             1000;
+    };
+    line["steps"] = steps;
+    line["per_s"] = static_cast<double>(steps) * 1e9 / static_cast<double>(sum);
+    line["p50_us"] = quantile(0.5);
+    line["p99_us"] = quantile(0.99);
+    line["p999_us"] = quantile(0.999);
+    line["max_us"] = quantile(1);
+    fmt::print(
+        "{:<18} {:.0f}/s   p50 {:.1f} µs   p99 {:.1f} µs   p99.9 {:.1f} µs   max {:.0f} µs\n",
+        line["name"].get<std::string>(), line["per_s"].get<double>(), quantile(0.5), quantile(0.99),
+        quantile(0.999), quantile(1));
+    fmt::print("{}\n", line.dump());
+  }
+
+ private:
+  std::vector<int64_t> took_ns_;
+};
+
+// Payments in batches, so that making them is no part of what is timed.
+template <typename Take>
+void ForEachEvent(Payments& payments, uint64_t events, const Take& take) {
+  std::vector<Event> batch;
+  for (uint64_t done = 0; done < events; done += batch.size()) {
+    batch.clear();
+    for (uint64_t i = done; i < std::min(events, done + 4096); ++i) {
+      batch.push_back(EventOf(payments.Next()));
+    }
+    for (const Event& event : batch) {
+      take(event);
+    }
+  }
+}
+
+void RunAll(const Options& options) {
+  const auto pack = CompilePack(options.shape, MakeRules(options.shape.rules, kSeed));
+  decide::PartitionOptions partition_options;
+  partition_options.log.sync = false;
+  partition_options.snapshot_every = 0;
+  const auto partition = OrFail(
+      decide::Partition::Open(SystemDisk(), SystemClock(), options.dir, pack, partition_options));
+  Payments payments(options.accounts, kSeed);
+  uint64_t hits = 0;
+  uint64_t truncated = 0;
+  uint64_t count = 0;
+  const auto decide = [&](const Event& event) {
+    const Result<decide::Outcome> outcome = partition->Decide(event);
+    if (!outcome) {
+      Fail(outcome.error());
+    }
+    hits += outcome->decision.hits.size();
+    truncated += (outcome->decision.flags & decide::kTruncated) != 0 ? 1 : 0;
+    if (++count % options.commit == 0) {
+      if (const Result<void> done = partition->Commit(partition->TakeBatch()); !done) {
+        Fail(done.error());
+      }
+    }
+  };
+  ForEachEvent(payments, options.accounts + options.events, decide);  // a warm-up
+  hits = truncated = 0;
+  const uint64_t steps = partition->core().window_steps();
+  Timed timed(options.events);
+  ForEachEvent(payments, options.events,
+               [&](const Event& event) { timed.Run([&] { decide(event); }); });
+  const auto events = static_cast<double>(options.events);
+  timed.Print({{"name", "decide"},
+               {"accounts", options.accounts},
+               {"rules", options.shape.rules},
+               {"features", pack->feature_schema().size()},
+               {"longest_days", options.shape.longest_days},
+               {"hits_per_event", static_cast<double>(hits) / events},
+               {"truncated_share", static_cast<double>(truncated) / events},
+               {"window_steps_per_event",
+                static_cast<double>(partition->core().window_steps() - steps) / events},
+               {"state_bytes", partition->core().state_bytes()}});
+}
+
+// The sum of one feature over all events is printed, for a peer's to be held against.
+void RunWindows(Options options) {
+  options.shape.graph = false;
+  const auto pack = CompilePack(options.shape, {{{"amount", "<", 0}}});  // a pack has a rule
+  Core core(pack);
+  Payments payments(options.accounts, kSeed);
+  uint64_t seq = 1;
+  int128 sum = 0;
+  const auto decide = [&](const Event& event) {
+    const Decision decision = core.Decide(event, seq);
+    seq += 2;
+    for (size_t i = 0; i < decision.features.size(); ++i) {
+      if (pack->feature_schema()[i].name.find("_count_") != std::string::npos ||
+          pack->feature_schema()[i].name.find("s_") != std::string::npos) {
+        sum += decision.features[i].i;
+      }
+    }
+  };
+  ForEachEvent(payments, options.accounts + options.events, decide);
+  Timed timed(options.events);
+  ForEachEvent(payments, options.events,
+               [&](const Event& event) { timed.Run([&] { decide(event); }); });
+  timed.Print({{"name", "windows"},
+               {"accounts", options.accounts},
+               {"features", pack->feature_schema().size()},
+               {"checksum", static_cast<double>(sum)}});
+}
+
+struct KeptRow {
+  Event event;
+  Decision decision;
+};
+std::vector<KeptRow> KeepRows(const Options& options,
+                              const std::shared_ptr<const decide::CompiledPack>& pack) {
+  Core core(pack);
+  Payments payments(options.accounts, kSeed);
+  uint64_t seq = 1;
+  const auto fold = [&](const Event& event) {
+    core.Fold(event, seq);
+    seq += 2;
+  };
+  ForEachEvent(payments, 2 * options.accounts, fold);
+  std::vector<KeptRow> rows;
+  ForEachEvent(payments, options.rows, [&](const Event& event) {
+    rows.push_back({event, core.Decide(event, seq)});
+    seq += 2;
+  });
+  return rows;
+}
+
+void RunRules(Options options) {
+  options.shape.graph = false;
+  const auto pack = CompilePack(options.shape, MakeRules(options.shape.rules, kSeed));
+  std::vector<KeptRow> rows = KeepRows(options, pack);
+  const Core core(pack);
+  Timed timed(options.events);
+  uint64_t hits = 0;
+  for (uint64_t i = 0; i < options.events; ++i) {
+    KeptRow& row = rows[i % rows.size()];
+    timed.Run([&] { core.DecideFromFeatures(row.event, row.decision); });
+    hits += row.decision.hits.size();
+  }
+  timed.Print(
+      {{"name", "rules"},
+       {"rules", options.shape.rules},
+       {"rows", rows.size()},
+       {"hits_per_event", static_cast<double>(hits) / static_cast<double>(options.events)}});
+}
+
+void RunGraph(const Options& options) {
+  using decide::Measure;
+  decide::GraphState graph({.window_us = int64_t{86'400'000'000},
+                            .degree_max = 200,
+                            .steps_max = 2000,
+                            .measures = {{.measure = Measure::kFanIn, .of_to = true},
+                                         {.measure = Measure::kFanOut},
+                                         {.measure = Measure::kScatterGather, .of_to = true},
+                                         {.measure = Measure::kCycles, .length = 4}}});
+  Payments payments(options.accounts, kSeed);
+  std::vector<Datum> values;
+  std::vector<double> sums(4);
+  uint64_t truncated = 0;
+  Timed timed(options.events);
+  for (uint64_t i = 0; i < 2 * options.accounts + options.events; ++i) {
+    const Payment payment = payments.Next();
+    decide::GraphEvent event;
+    event.ts_us = payment.ts_us;
+    event.arrival = i + 1;
+    event.nodes = {AccountName(payment.payer), AccountName(payment.payee)};
+    event.amount = Datum::Int(payment.amount_cents);
+    if (i < 2 * options.accounts) {
+      graph.Push(event, values);
+      continue;
+    }
+    timed.Run([&] { truncated += graph.Push(event, values) ? 1 : 0; });
+    for (size_t k = 0; k < values.size(); ++k) {
+      sums[k] += static_cast<double>(values[k].i);
+    }
+  }
+  timed.Print(
+      {{"name", "graph"},
+       {"accounts", options.accounts},
+       {"truncated_share", static_cast<double>(truncated) / static_cast<double>(options.events)},
+       {"sums", sums}});
+}
+
+void Export(Options options) {
+  options.shape.graph = false;
+  const std::vector<Conditions> rules = MakeRules(options.shape.rules, kSeed);
+  std::ofstream csv(options.dir + "/payments.csv");
+  csv << "ts_us,payer,payee,device,amount_cents\n";
+  Payments payments(options.accounts, kSeed);
+  for (uint64_t i = 0; i < 2 * options.accounts + options.events; ++i) {
+    const Payment payment = payments.Next();
+    csv << fmt::format("{},{},{},{},{}\n", payment.ts_us, AccountName(payment.payer),
+                       AccountName(payment.payee), DeviceName(payment.device),
+                       payment.amount_cents);
+  }
+  json list = json::array();
+  for (const Conditions& conditions : rules) {
+    json rule = json::array();
+    for (const Predicate& predicate : conditions) {
+      rule.push_back({predicate.column, predicate.op, predicate.value});
+    }
+    list.push_back(std::move(rule));
+  }
+  std::ofstream(options.dir + "/rules.json") << list.dump() << '\n';
+
+  const auto pack = CompilePack(options.shape, rules);
+  std::ofstream lines(options.dir + "/rows.jsonl");
+  for (const KeptRow& row : KeepRows(options, pack)) {
+    json line = {{"amount", static_cast<double>(row.event.columns[5].i) / 100}};
+    for (size_t i = 0; i < row.decision.features.size(); ++i) {
+      const table::Column& column = pack->feature_schema()[i];
+      const Datum& value = row.decision.features[i];
+      if (value.is_null() || value.kind == Datum::Kind::kDouble) {
+        continue;  // no rule reads these
+      }
+      line[column.name] = column.type.id == table::TypeId::kDecimal
+                              ? static_cast<double>(value.i) / 100
+                              : static_cast<double>(value.i);
+    }
+    line["hits"] = row.decision.hits.size();
+    lines << line.dump() << '\n';
+  }
+  if (!csv || !lines) {
+    Fail(Err(ErrorCode::kIo, "{} cannot be written", options.dir));
+  }
+}
+
+}  // namespace
+}  // namespace fuqi::bench
+
+int main(int argc, char** argv) {
+  using fuqi::bench::Options;
+  Options options;
+  CLI::App app("the decision core under load");
+  app.require_subcommand(1);
+  app.add_option("--accounts", options.accounts)->check(CLI::PositiveNumber);
+  app.add_option("--events", options.events)->check(CLI::PositiveNumber);
+  app.add_option("--rules", options.shape.rules)->check(CLI::Range(0, 2000));
+  app.add_option("--days", options.shape.longest_days)->check(CLI::PositiveNumber);
+  app.fallthrough();
+  CLI::App* all = app.add_subcommand("all");
+  all->add_option("--log", options.dir)->required();
+  CLI::App* windows = app.add_subcommand("windows");
+  CLI::App* rules = app.add_subcommand("rules");
+  CLI::App* graph = app.add_subcommand("graph");
+  app.add_subcommand("export")->add_option("dir", options.dir)->required();
+  CLI11_PARSE(app, argc, argv);
+  if (all->parsed()) {
+    fuqi::bench::RunAll(options);
+  } else if (windows->parsed()) {
+    fuqi::bench::RunWindows(options);
+  } else if (rules->parsed()) {
+    fuqi::bench::RunRules(options);
+  } else if (graph->parsed()) {
+    fuqi::bench::RunGraph(options);
+  } else {
+    fuqi::bench::Export(options);
+  }
+  return 0;
+}
