@@ -22,7 +22,7 @@ namespace {
 using table::Datum;
 using table::TypeId;
 
-constexpr uint8_t kStateVersion = 1;
+constexpr uint8_t kStateVersion = 2;
 constexpr int64_t kTimeMinUs = -62'135'596'800'000'000;  // 0001-01-01
 constexpr int64_t kTimeMaxUs = 253'402'300'800'000'000;  // 10000-01-01, exclusive
 constexpr int32_t kDateMin = static_cast<int32_t>(kTimeMinUs / kDayUs);
@@ -153,7 +153,8 @@ uint64_t IndexHash(const Digest& key_hash) {
 }  // namespace
 
 struct Core::Impl {
-  explicit Impl(std::shared_ptr<const CompiledPack> compiled) : pack(std::move(compiled)) {
+  explicit Impl(std::shared_ptr<const CompiledPack> compiled)
+      : pack(std::move(compiled)), committed(pack->pack()) {
     Reset();
   }
 
@@ -161,6 +162,7 @@ struct Core::Impl {
     ids = IdIndex();
     newest_us.reset();
     events = 0;
+    committed = Committed(pack->pack());
     windows.clear();
     // Compiled once before, when the pack was: it cannot fail.
     for (const sql::Level& level : pack->feature_levels()) {
@@ -191,6 +193,7 @@ struct Core::Impl {
   IdIndex ids;
   std::optional<int64_t> newest_us;
   uint64_t events = 0;
+  Committed committed;
   std::vector<sql::WindowState> windows;  // of each feature level
   std::vector<GraphState> graphs;
 
@@ -379,6 +382,11 @@ Decision Core::Decide(const Event& event, uint64_t event_seq) {
 
 void Core::Fold(const Event& event, uint64_t event_seq) { impl_->Admit(event, event_seq); }
 
+Result<void> Core::Apply(const Change& change, uint64_t seq) {
+  return impl_->committed.Apply(change, seq);
+}
+const Committed& Core::committed() const { return impl_->committed; }
+
 void Core::DecideFromFeatures(const Event& event, Decision& decision,
                               std::vector<Datum>* rule_values) const {
   const CompiledPack& pack = *impl_->pack;
@@ -429,6 +437,7 @@ void Core::Save(Bytes& out) const {
   writer.Fixed(static_cast<uint8_t>(impl_->newest_us.has_value()));
   writer.Fixed(impl_->newest_us.value_or(0));
   impl_->ids.Save(writer);
+  impl_->committed.Save(writer);
   Bytes part;
   for (const sql::WindowState& state : impl_->windows) {
     part.clear();
@@ -460,7 +469,7 @@ Result<void> Core::Restore(ByteView bytes) {
     if (has_newest == 1) {
       impl.newest_us = newest;
     }
-    const bool has_ids = impl.ids.Restore(reader);
+    const bool has_ids = impl.ids.Restore(reader) && impl.committed.Restore(reader);
     for (sql::WindowState& state : impl.windows) {
       const ByteView blob = reader.Blob();
       if (!reader.ok()) {

@@ -2,9 +2,10 @@
 
 // The decision core of one partition: the fold of events into decisions. One thread.
 //
-// state = fold(events): windows, graphs, the id index and the newest event time depend on nothing
-// but the pack and the events in their order. The same object serves live, replays a file, recovers
-// from a log and re-performs decisions.
+// state = fold(events, changes): windows, graphs, the id index and the newest event time depend on
+// nothing but the pack, the events and what changed committed state between them (change.h), in
+// their order. The same object serves live, replays a file, recovers from a log and re-performs
+// decisions.
 //
 // Time. An event older than the newest one admitted by more than the pack's lateness is late; one
 // further ahead of its receipt than the pack's `ahead`, or, where no receipt is known, of the
@@ -22,6 +23,7 @@
 #include <vector>
 
 #include "base/bytes.h"
+#include "decide/committed.h"
 #include "decide/compiled_pack.h"
 #include "decide/decision.h"
 
@@ -60,6 +62,11 @@ class Core {
   // What Decide does to the state, without the rules: for events whose decisions stand.
   void Fold(const Event& event, uint64_t event_seq);
 
+  // Changes the committed state (Committed::Apply): the events that follow see it. `seq`: of the
+  // change's record.
+  Result<void> Apply(const Change& change, uint64_t seq);
+  const Committed& committed() const;
+
   // The rules alone, over the event's columns and a feature row as a Decision record keeps it:
   // `decision` holds flags, features and error; its action and hits are computed anew.
   // `rule_values`, if given, gets each rule's TRUE, FALSE or NULL. Touches no state.
@@ -71,7 +78,7 @@ class Core {
   uint64_t state_bytes() const;   // of windows and graphs, estimated
   uint64_t window_steps() const;  // entries that windows and graphs touched so far
 
-  // The whole state in one form that depends only on the events folded.
+  // The whole state in one form that depends only on the events and changes folded.
   void Save(Bytes& out) const;
   // kParse on anything that Save of a core of the same pack did not write; the core is then as new.
   Result<void> Restore(ByteView bytes);

@@ -71,4 +71,12 @@ Result<Event> EventOf(const ledger::Record& record, const PublishRecord& publish
   return event;
 }
 
+Result<void> ApplyRecord(const ledger::StoredRecord& record, Core& core) {
+  if (!IsChange(record.type)) {
+    return {};
+  }
+  FUQI_ASSIGN_OR_RETURN(Change change, DecodeChange(record));
+  return core.Apply(change, record.seq);
+}
+
 }  // namespace fuqi::decide

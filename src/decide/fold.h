@@ -6,6 +6,7 @@
 #include <memory>
 
 #include "decide/compiled_pack.h"
+#include "decide/core.h"
 #include "decide/records.h"
 
 namespace fuqi::decide {
@@ -25,5 +26,9 @@ Result<table::Row> AdaptRow(const table::Schema& from, const table::Row& row,
 // The event of an Event record that was admitted under `publish`, as an event of `pack`'s table.
 Result<Event> EventOf(const ledger::Record& record, const PublishRecord& publish,
                       const CompiledPack& pack);
+
+// Lets a record that changes committed state act on the core, as the fold of every log does; does
+// nothing for any other record.
+Result<void> ApplyRecord(const ledger::StoredRecord& record, Core& core);
 
 }  // namespace fuqi::decide

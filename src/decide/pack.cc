@@ -28,7 +28,7 @@ class Reader {
  public:
   Reader(Pack& pack, const std::string& dir) : pack_(pack), dir_(dir) {}
 
-  Result<void> ReadPackFile(const std::string& text);
+  Result<void> ReadPackFile(const std::string& text, const PackFiles& files);
   Result<void> ReadSourcesFile(const std::string& text);
 
  private:
@@ -117,6 +117,29 @@ Result<void> ReadSpan(const TomlNode& table, std::string_view key, int64_t more_
   return {};
 }
 
+Result<int64_t> ReadWhole(const TomlNode& table, std::string_view key, int64_t fallback,
+                          int64_t least, int64_t most) {
+  FUQI_ASSIGN_OR_RETURN(std::optional<TomlNode> node, table.Optional<TomlNode>(key));
+  if (!node) {
+    return fallback;
+  }
+  FUQI_ASSIGN_OR_RETURN(int64_t value, node->As<int64_t>());
+  if (value < least || value > most) {
+    return node->Fail("{} is not within {} and {}", value, least, most);
+  }
+  return value;
+}
+
+Result<table::Type> ReadType(const TomlNode& node) {
+  FUQI_ASSIGN_OR_RETURN(std::string name, node.As<std::string>());
+  Result<table::Type> type = table::ParseType(name);
+  if (!type || type->id == table::TypeId::kNull) {
+    return node.Fail(
+        "'{}' is no type that Fuqi has, such as BIGINT, DECIMAL(18,2), VARCHAR or TIMESTAMP", name);
+  }
+  return type;
+}
+
 }  // namespace internal
 
 namespace {
@@ -125,6 +148,7 @@ using internal::CheckName;
 using internal::ReadBilingual;
 using internal::ReadFragment;
 using internal::ReadSpan;
+using internal::ReadType;
 using internal::RequiredFragment;
 
 Result<std::string> RequiredName(const TomlNode& table, std::string_view key) {
@@ -147,17 +171,7 @@ Result<Action> ReadAction(const TomlNode& node) {
   return action;
 }
 
-Result<table::Type> ReadType(const TomlNode& node) {
-  FUQI_ASSIGN_OR_RETURN(std::string name, node.As<std::string>());
-  Result<table::Type> type = table::ParseType(name);
-  if (!type || type->id == table::TypeId::kNull) {
-    return node.Fail(
-        "'{}' is no type that Fuqi has, such as BIGINT, DECIMAL(18,2), VARCHAR or TIMESTAMP", name);
-  }
-  return type;
-}
-
-Result<void> Reader::ReadPackFile(const std::string& text) {
+Result<void> Reader::ReadPackFile(const std::string& text, const PackFiles& files) {
   FUQI_ASSIGN_OR_RETURN(TomlNode root, TomlNode::Parse(text, JoinPath(dir_, kPackFile)));
   FUQI_ASSIGN_OR_RETURN(TomlNode head, root.Required<TomlNode>("pack"));
   FUQI_RETURN_IF_ERROR(ReadHead(head));
@@ -170,6 +184,7 @@ Result<void> Reader::ReadPackFile(const std::string& text) {
   FUQI_RETURN_IF_ERROR(ReadWindows(root));
   FUQI_RETURN_IF_ERROR(ReadFeatures(root));
   FUQI_RETURN_IF_ERROR(internal::ReadGraphs(root, pack_));
+  FUQI_RETURN_IF_ERROR(internal::ReadLists(root, files, dir_, pack_));
   FUQI_RETURN_IF_ERROR(ReadRules(root));
   return root.CheckNoUnknownKeys();
 }
@@ -471,6 +486,11 @@ const Source* Pack::FindSource(std::string_view name) const {
   return found == sources.end() ? nullptr : &*found;
 }
 
+const List* Pack::FindList(std::string_view name) const {
+  auto found = std::ranges::find(lists, name, &List::name);
+  return found == lists.end() ? nullptr : &*found;
+}
+
 const Label* Pack::FindLabel(std::string_view source) const {
   auto found = std::ranges::find(labels, source, &Label::name);
   return found == labels.end() ? nullptr : &*found;
@@ -497,9 +517,11 @@ bool IsPackName(std::string_view name) {
 Result<Pack> ParsePack(PackFiles files, const std::string& dir) {
   Pack pack;
   for (auto& [path, content] : files) {
-    if (path != kPackFile && path != kSourcesFile && !IsScenarioPath(path)) {
+    if (path != kPackFile && path != kSourcesFile && !IsScenarioPath(path) &&
+        !internal::IsListPath(path)) {
       return Err(ErrorCode::kConfig,
-                 "no file of a pack: a pack has pack.toml, sources.toml and scenarios/*.toml")
+                 "no file of a pack: a pack has pack.toml, sources.toml, scenarios/*.toml and "
+                 "lists/*.csv")
           .At({.file = JoinPath(dir, path)});
     }
     if (content.size() > kPackFileBytesMax) {
@@ -529,7 +551,7 @@ Result<Pack> ParsePack(PackFiles files, const std::string& dir) {
     return Err(ErrorCode::kNotFound, "a pack needs a pack.toml, and there is none")
         .At({.file = JoinPath(dir, kPackFile)});
   }
-  FUQI_RETURN_IF_ERROR(reader.ReadPackFile(*text));
+  FUQI_RETURN_IF_ERROR(reader.ReadPackFile(*text, files));
   if (const std::string* sources = content_of(kSourcesFile); sources != nullptr) {
     FUQI_RETURN_IF_ERROR(reader.ReadSourcesFile(*sources));
   }
@@ -553,26 +575,27 @@ Result<Pack> LoadPack(Disk& disk, const std::string& dir) {
     files.emplace_back(path, AsText(*bytes));
     return {};
   };
-  // A TOML file of another name is a slip (sources for source): ParsePack refuses it. What is no
-  // TOML, a README say, is none of the pack.
-  auto read_all = [&](const std::string& prefix) -> Result<void> {
-    const std::string folder = prefix.empty() ? dir : JoinPath(dir, kScenarioDir);
-    Result<std::vector<std::string>> names = disk.List(folder);
+  // A file of this kind and another name is a slip (sources for source): ParsePack refuses it. What
+  // is of another kind, a README say, is none of the pack.
+  auto read_all = [&](const std::string& folder, std::string_view extension) -> Result<void> {
+    const std::string path = folder.empty() ? dir : JoinPath(dir, folder);
+    Result<std::vector<std::string>> names = disk.List(path);
     if (!names) {
-      if (!prefix.empty() && names.error().code() == ErrorCode::kNotFound) {
+      if (!folder.empty() && names.error().code() == ErrorCode::kNotFound) {
         return {};
       }
-      return std::move(names).error().At({.file = folder});
+      return std::move(names).error().At({.file = path});
     }
     for (const std::string& name : *names) {
-      if (name.ends_with(".toml")) {
-        FUQI_RETURN_IF_ERROR(read(prefix + name));
+      if (name.ends_with(extension)) {
+        FUQI_RETURN_IF_ERROR(read(JoinPath(folder, name)));
       }
     }
     return {};
   };
-  FUQI_RETURN_IF_ERROR(read_all(""));
-  FUQI_RETURN_IF_ERROR(read_all(fmt::format("{}/", kScenarioDir)));
+  FUQI_RETURN_IF_ERROR(read_all("", ".toml"));
+  FUQI_RETURN_IF_ERROR(read_all(std::string(kScenarioDir), ".toml"));
+  FUQI_RETURN_IF_ERROR(read_all("lists", ".csv"));
   return ParsePack(std::move(files), dir);
 }
 

@@ -4,6 +4,7 @@
 //
 //   pack.toml            tables, windows, features, rules
 //   sources.toml         optional: how raw files map to the event table, where labels come from
+//   lists/*.csv          entries of lists (list.h)
 //   scenarios/*.toml     tests that a compliance officer can read (scenario.h)
 //
 // docs/formats/pack.md is the reference of every key. Loading reads and checks shape (TOML, unknown
@@ -22,6 +23,7 @@
 #include "base/result.h"
 #include "base/toml.h"
 #include "decide/graph.h"
+#include "decide/list_entry.h"
 #include "table/type.h"
 
 namespace fuqi::decide {
@@ -92,6 +94,19 @@ struct Feature {
   GraphMeasure measure;
 };
 
+// A list that features ask by in_list: accounts, persons, devices. Its entries are the file's, then
+// what ListChange records make of them.
+struct List {
+  std::string name;
+  table::Type type;  // of the values: exact, or text
+  Bilingual title;
+  std::string file;                // "lists/watchlist.csv"; may be empty
+  std::vector<ListEntry> entries;  // of the file
+  int64_t entries_max = 100'000;
+  int64_t bytes_max = int64_t{64} << 20;  // of all texts in the entries
+  Where where;
+};
+
 struct Rule {
   std::string id;
   Fragment when;
@@ -134,6 +149,7 @@ inline constexpr size_t kPackFeaturesMax = 2'000;
 inline constexpr size_t kPackColumnsMax = 500;
 inline constexpr size_t kPackGraphsMax = 16;
 inline constexpr size_t kGraphValuesMax = 8;
+inline constexpr size_t kPackListsMax = 100;
 inline constexpr size_t kNameBytesMax = 63;
 
 // Relative path → content, line ends \n, sorted by path.
@@ -160,17 +176,19 @@ struct Pack {
   std::vector<EventColumn> columns;
   std::vector<std::pair<std::string, Fragment>> windows;
   std::vector<Graph> graphs;
+  std::vector<List> lists;
   std::vector<Feature> features;  // those of SQL, then those of graphs
   std::vector<Rule> rules;
   std::vector<Source> sources;
   std::vector<Label> labels;
   std::string dir;  // where it was read from, for errors; no part of the content
   Digest hash{};    // ContentHash(files)
-  PackFiles files;  // what the hash covers: the three kinds of file above
+  PackFiles files;  // what the hash covers: the kinds of file above
 
   table::Schema schema() const;
   const Source* FindSource(std::string_view name) const;
   const Label* FindLabel(std::string_view source) const;
+  const List* FindList(std::string_view name) const;
 };
 
 // SHA-256 over each file's path and content, each with its length before it.

@@ -67,20 +67,6 @@ Result<const MeasureKeys*> ReadMeasure(const TomlNode& table, bool shares) {
                    fmt::format("{}", fmt::join(names, ", ")));
 }
 
-// A whole number from `least` to `most`.
-Result<int64_t> ReadWhole(const TomlNode& table, std::string_view key, int64_t fallback,
-                          int64_t least, int64_t most) {
-  FUQI_ASSIGN_OR_RETURN(std::optional<TomlNode> node, table.Optional<TomlNode>(key));
-  if (!node) {
-    return fallback;
-  }
-  FUQI_ASSIGN_OR_RETURN(int64_t value, node->As<int64_t>());
-  if (value < least || value > most) {
-    return node->Fail("{} is not within {} and {}", value, least, most);
-  }
-  return value;
-}
-
 Result<Side> ReadSide(const TomlNode& table, const MeasureKeys& keys) {
   FUQI_ASSIGN_OR_RETURN(TomlNode node, table.Required<TomlNode>("side"));
   FUQI_ASSIGN_OR_RETURN(std::string name, node.As<std::string>());
@@ -143,11 +129,11 @@ Result<Feature> ReadFeature(const TomlNode::Entry& entry, const Graph& graph, in
   if (keys->has_length) {
     FUQI_RETURN_IF_ERROR(node.Required<int64_t>("length"));
     const int64_t least = keys->measure == Measure::kCycles ? 2 : 1;
-    FUQI_ASSIGN_OR_RETURN(int64_t length, ReadWhole(node, "length", 0, least, kGraphLengthMax));
+    FUQI_ASSIGN_OR_RETURN(int64_t length, internal::ReadWhole(node, "length", 0, least, kGraphLengthMax));
     measure.length = static_cast<int>(length);
   }
   if (keys->measure == Measure::kCycles) {
-    FUQI_ASSIGN_OR_RETURN(int64_t least, ReadWhole(node, "length_min", 2, 2, measure.length));
+    FUQI_ASSIGN_OR_RETURN(int64_t least, internal::ReadWhole(node, "length_min", 2, 2, measure.length));
     measure.length_min = static_cast<int>(least);
   }
   if (keys->measure == Measure::kRisk) {
@@ -225,9 +211,9 @@ Result<void> internal::ReadGraphs(const TomlNode& root, Pack& pack) {
     FUQI_RETURN_IF_ERROR(entry.value.Required<Duration>("window"));
     FUQI_RETURN_IF_ERROR(ReadSpan(entry.value, "window", 0, graph.window_us));
     FUQI_ASSIGN_OR_RETURN(graph.degree_max,
-                          ReadWhole(entry.value, "degree_max", graph.degree_max, 1, kDegreeMost));
+                          internal::ReadWhole(entry.value, "degree_max", graph.degree_max, 1, kDegreeMost));
     FUQI_ASSIGN_OR_RETURN(graph.steps_max,
-                          ReadWhole(entry.value, "steps_max", graph.steps_max, 1, kStepsMost));
+                          internal::ReadWhole(entry.value, "steps_max", graph.steps_max, 1, kStepsMost));
     FUQI_ASSIGN_OR_RETURN(TomlNode features, entry.value.Required<TomlNode>("feature"));
     FUQI_ASSIGN_OR_RETURN(std::vector<TomlNode::Entry> feature_entries, features.Entries());
     if (feature_entries.empty() ||

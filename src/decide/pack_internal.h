@@ -22,6 +22,18 @@ Result<Fragment> RequiredFragment(const TomlNode& table, std::string_view key);
 Result<void> ReadSpan(const TomlNode& table, std::string_view key, int64_t more_than_us,
                       int64_t& out_us);
 
+// A whole number within these bounds; `fallback` where the key is missing.
+Result<int64_t> ReadWhole(const TomlNode& table, std::string_view key, int64_t fallback,
+                          int64_t least, int64_t most);
+// kConfig unless the type is one that a column may have.
+Result<table::Type> ReadType(const TomlNode& node);
+
+// [list.NAME], with the entries of their files. `files`: all of the pack.
+Result<void> ReadLists(const TomlNode& root, const PackFiles& files, const std::string& dir,
+                       Pack& pack);
+// Whether a pack may have a file of this path for its lists.
+bool IsListPath(std::string_view path);
+
 // [graph.NAME]: the graphs, and their features after those that the pack has.
 Result<void> ReadGraphs(const TomlNode& root, Pack& pack);
 

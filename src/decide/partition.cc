@@ -58,7 +58,7 @@ Result<void> FoldRecord(const ledger::Log& log, const ledger::StoredRecord& reco
     FUQI_RETURN_IF_ERROR(folded.core.Validate(event));
     folded.core.Fold(event, record.seq);
   }
-  return {};
+  return ApplyRecord(record, folded.core);
 }
 
 // What recovery does: newest valid snapshot of this pack version, then the records after it.
@@ -369,6 +369,37 @@ Result<void> Partition::NoteDefault(const table::Datum& key, std::string_view wh
              ? Result<void>()
              : Err(ErrorCode::kResourceExhausted, "the open batch is full: {} bytes",
                    impl.open.bytes());
+}
+
+Result<Applied> Partition::Apply(const Change& change) {
+  Impl& impl = *impl_;
+  MutexLock lock(impl.mutex);
+  FUQI_RETURN_IF_ERROR(impl.CheckOpen());
+  FUQI_ASSIGN_OR_RETURN(std::optional<uint64_t> known, impl.core.committed().FindChange(change));
+  if (known) {
+    return Applied{*known, true};
+  }
+  FUQI_RETURN_IF_ERROR(impl.core.committed().Validate(change));
+  impl.encoded.Clear();
+  EncodeChange(change, impl.encoded);
+  const uint64_t bytes = impl.encoded.core.size() + impl.encoded.payload.size();
+  if (bytes > kChangeBytesMax) {
+    return Err(ErrorCode::kResourceExhausted, "a change of {} bytes; one may have {}", bytes,
+               kChangeBytesMax);
+  }
+  if (impl.open.bytes() + kPairBytesMax > impl.options.log.commit_bytes_max) {
+    return Err(ErrorCode::kResourceExhausted, "the open batch is full: {} bytes",
+               impl.open.bytes());
+  }
+  Result<uint64_t> seq = impl.open.Add(impl.encoded.As(TypeOf(change)));
+  FUQI_CHECK(seq.has_value());
+  FUQI_CHECK(impl.core.Apply(change, *seq).has_value());  // Validate said so
+  return Applied{*seq, false};
+}
+
+void Partition::ReadCommitted(const std::function<void(const Committed&)>& read) const {
+  MutexLock lock(impl_->mutex);
+  read(impl_->core.committed());
 }
 
 ledger::Batch Partition::TakeBatch() {

@@ -22,11 +22,12 @@
 // Heads. The head file vouches for the log up to the moment when it was saved: at opening, every
 // `head_every` records, and at closing, so that after an orderly end no record lies behind it.
 //
-// Threads: any. Decide, NoteDefault and TakeBatch wait for each other; Commit and Close are called
-// by one thread at a time, Commit in the order of TakeBatch; WriteDueSnapshot and Snapshot by one
-// thread at a time. Lookups wait for at most one Decide.
+// Threads: any. Decide, Apply, NoteDefault and TakeBatch wait for each other; Commit and Close are
+// called by one thread at a time, Commit in the order of TakeBatch; WriteDueSnapshot and Snapshot
+// by one thread at a time. Lookups wait for at most one Decide.
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -51,6 +52,12 @@ struct PartitionOptions {
 struct Outcome {
   Decision decision;
   bool repeated = false;  // the same event had been decided before: this is that decision
+};
+
+// What came of a change.
+struct Applied {
+  uint64_t seq = 0;       // of its record
+  bool repeated = false;  // it had been made before, by that record
 };
 
 // What opening found and did.
@@ -86,6 +93,13 @@ class Partition {
   // Notes that the pack's default action was answered for an event without deciding it.
   Result<void> NoteDefault(const table::Datum& key, std::string_view why);
 
+  // Changes committed state (change.h) for every event decided after it: writes its record into the
+  // open batch, and may be told to anyone only after the batch's Commit, as an outcome. A change
+  // whose id is known is not made again. Errors as Committed::Validate, kConflict: the id is taken
+  // by another change; kResourceExhausted, too: it is larger than kChangeBytesMax, or the open
+  // batch is full; kUnavailable as Decide. On error nothing has changed.
+  Result<Applied> Apply(const Change& change);
+
   // Takes the open batch (empty if nothing was decided) so that Commit can run while deciding goes
   // on.
   ledger::Batch TakeBatch();
@@ -108,6 +122,10 @@ class Partition {
   Result<void> WriteDueSnapshot();
   // Writes a snapshot of the state now. kUnavailable while anything decided is not committed.
   Result<void> Snapshot();
+
+  // Runs `read` on the committed state, what is not committed to disk included, while nothing is
+  // decided: it must be quick.
+  void ReadCommitted(const std::function<void(const Committed&)>& read) const;
 
   // For the deciding thread.
   const Core& core() const;

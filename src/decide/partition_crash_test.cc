@@ -1,14 +1,16 @@
 // Disks that fail a partition. Power lost at every sync point of a run, over many seeds of what the
-// disk then keeps: no decision that was acknowledged is lost, doubled or changed, an event that is
-// sent again gets the decision that is stored, and what follows is as if nothing had happened,
-// whether or not a snapshot had been written or a head saved. A disk that refuses a write, a sync
-// or a read, or is full: nothing more is acknowledged, and the caller is told.
+// disk then keeps: no decision and no change of a list that was acknowledged is lost, doubled or
+// changed, an event that is sent again gets the decision that is stored, a change that is made
+// again is known, and what follows is as if nothing had happened, whether or not a snapshot had
+// been written or a head saved. A disk that refuses a write, a sync or a read, or is full: nothing
+// more is acknowledged, and the caller is told.
 
 #include <gtest/gtest.h>
 
 #include <array>
 #include <functional>
 #include <set>
+#include <variant>
 
 #include "base/seeds_for_test.h"
 #include "base/simulated_disk.h"
@@ -24,21 +26,52 @@ constexpr size_t kEvents = 9;
 constexpr uint64_t kSeeds = SeedsForTest(1000);
 constexpr uint64_t kFailureSeeds = 100;
 
+const std::shared_ptr<const CompiledPack>& PackWithAList() {
+  static const auto pack = MustCompile(std::string(kSmallPack) + R"toml(
+[list.watched]
+type = "VARCHAR"
+)toml");
+  return pack;
+}
+
+// What is sent, in this order: an event, or a change of the list.
+using Item = std::variant<Event, Change>;
+
+// Puts a payee, and takes away the one of the change before.
+Change ChangeOfList(size_t i) {
+  ListChange change;
+  change.head = {"officer", static_cast<int64_t>(i), fmt::format("change {}", i)};
+  change.list = "watched";
+  change.puts.push_back({.value = fmt::format("b{}", i % 5), .source = "officer"});
+  if (i > 0) {
+    change.removals.push_back({fmt::format("b{}", (i - 1) % 5), "officer", kSinceEver});
+  }
+  return change;
+}
+
 struct Oracle {
-  std::vector<Event> events = RandomPayments(77, kEvents);
-  std::vector<Bytes> bodies;
+  std::vector<Item> items;
+  std::vector<Bytes> bodies;  // of the item's decision; empty for a change
   Digest state{};
 
   Oracle() {
-    Core core(SmallPack());
-    for (size_t i = 0; i < events.size(); ++i) {
-      bodies.push_back(Body(core.Decide(events[i], 1 + 2 * i)));
+    Core core(PackWithAList());
+    uint64_t seq = 1;
+    for (const Event& event : RandomPayments(77, kEvents)) {
+      if (seq % 3 != 0) {
+        items.emplace_back(ChangeOfList(items.size()));
+        EXPECT_TRUE(core.Apply(std::get<Change>(items.back()), seq++).has_value());
+        bodies.emplace_back();
+      }
+      items.emplace_back(event);
+      bodies.push_back(Body(core.Decide(event, seq)));
+      seq += 2;
     }
     state = core.StateDigest();
   }
   static Bytes Body(const Decision& decision) {
     Bytes body;
-    EncodeDecisionBody(SmallPack()->feature_schema(), decision, body);
+    EncodeDecisionBody(PackWithAList()->feature_schema(), decision, body);
     return body;
   }
 };
@@ -63,7 +96,7 @@ class SeededRun {
   // `repair` makes a disk that failed work again, as a crash of the machine or of the process.
   void UntilAllIsAcknowledged(const std::function<void(SeededRun&)>& repair) {
     while (!testing::Test::HasFatalFailure()) {
-      const bool all = acknowledged_ == oracle_.events.size();
+      const bool all = acknowledged_ == oracle_.items.size();
       const bool good = partition_ == nullptr ? Open() : all || Step();
       if (good && all && partition_ != nullptr) {
         break;
@@ -84,13 +117,18 @@ class SeededRun {
 
  private:
   bool Open() {
-    auto opened = Partition::Open(disk_, clock_, kDir, SmallPack(), options_);
+    auto opened = Partition::Open(disk_, clock_, kDir, PackWithAList(), options_);
     if (!opened) {
       return false;
     }
     partition_ = std::move(*opened);
     for (size_t i = 0; i < acknowledged_; ++i) {
-      auto found = partition_->FindByEventKey(oracle_.events[i].columns[0]);
+      const auto* event = std::get_if<Event>(&oracle_.items[i]);
+      if (event == nullptr) {
+        EXPECT_TRUE(IsMade(i)) << "change " << i << " was acknowledged and is lost";
+        continue;
+      }
+      auto found = partition_->FindByEventKey(event->columns[0]);
       if (!found) {
         return false;  // a read that fails is told
       }
@@ -107,7 +145,7 @@ class SeededRun {
     if (acknowledged_ > 0 && random_.Chance(0.3) && !Send(random_.Below(acknowledged_))) {
       return false;
     }
-    const size_t end = std::min(oracle_.events.size(), acknowledged_ + 1 + random_.Below(3));
+    const size_t end = std::min(oracle_.items.size(), acknowledged_ + 1 + random_.Below(3));
     for (size_t i = acknowledged_; i < end; ++i) {
       if (!Send(i)) {
         return false;
@@ -129,11 +167,29 @@ class SeededRun {
     return true;
   }
 
-  // An event that is in the log gets its stored decision, any other the one that was due.
+  bool IsMade(size_t i) const {
+    bool made = false;
+    partition_->ReadCommitted([&](const Committed& committed) {
+      made = committed.FindChange(std::get<Change>(oracle_.items[i]))->has_value();
+    });
+    return made;
+  }
+
+  // An event that is in the log gets its stored decision, any other the one that was due; a change
+  // is made once.
   bool Send(size_t i) {
-    const auto stored = partition_->FindByEventKey(oracle_.events[i].columns[0]);
-    Result<Outcome> outcome =
-        stored ? partition_->Decide(oracle_.events[i]) : Result<Outcome>(stored.error());
+    if (const auto* change = std::get_if<Change>(&oracle_.items[i])) {
+      const bool made = IsMade(i);
+      Result<Applied> applied = partition_->Apply(*change);
+      EXPECT_TRUE(applied.has_value());
+      EXPECT_EQ(applied->repeated, made) << "change " << i;
+      EXPECT_TRUE(made || i >= acknowledged_) << "change " << i;
+      repeated_ += made;
+      return true;
+    }
+    const Event& event = std::get<Event>(oracle_.items[i]);
+    const auto stored = partition_->FindByEventKey(event.columns[0]);
+    Result<Outcome> outcome = stored ? partition_->Decide(event) : Result<Outcome>(stored.error());
     if (!outcome) {
       EXPECT_EQ(outcome.error().code(), ErrorCode::kIo) << outcome.error().ToString();
       return false;
@@ -152,6 +208,7 @@ class SeededRun {
     commit_failed_ = false;
     const Event other = Payment("other", kStartUs, "a", "x", 1);
     EXPECT_EQ(partition_->Decide(other).error().code(), ErrorCode::kUnavailable);
+    EXPECT_EQ(partition_->Apply(ChangeOfList(100)).error().code(), ErrorCode::kUnavailable);
     EXPECT_EQ(partition_->Commit(partition_->TakeBatch()).error().code(), ErrorCode::kUnavailable);
     EXPECT_EQ(partition_->Close().error().code(), ErrorCode::kUnavailable);
   }
@@ -174,18 +231,23 @@ class SeededRun {
     disk_.LimitSpace(std::nullopt);
     EXPECT_EQ(partition_->core().StateDigest(), oracle_.state);
     std::set<Digest> keys;
+    std::set<std::string> changes;
     std::vector<Bytes> bodies;
     auto visit = [&](const ledger::StoredRecord& record) -> Result<void> {
       if (record.type == ledger::RecordType::kEvent) {
         EXPECT_TRUE(keys.insert(DecodeEventCore(record)->key_hash).second) << "admitted twice";
       } else if (record.type == ledger::RecordType::kDecision) {
-        bodies.push_back(
-            Oracle::Body(*DecodeDecision(SmallPack()->feature_schema(), 3, record, record.seq)));
+        bodies.push_back(Oracle::Body(
+            *DecodeDecision(PackWithAList()->feature_schema(), 3, record, record.seq)));
+      } else if (IsChange(record.type)) {
+        EXPECT_TRUE(changes.insert(HeadOf(*DecodeChange(record)).id).second) << "made twice";
+        bodies.emplace_back();
       }
       return {};
     };
     ASSERT_TRUE(partition_->log().Scan(0, visit).has_value());
-    EXPECT_EQ(keys.size(), oracle_.events.size());
+    EXPECT_EQ(keys.size(), kEvents);
+    EXPECT_EQ(changes.size(), oracle_.items.size() - kEvents);
     EXPECT_EQ(bodies, oracle_.bodies) << "each once, in order";
     EXPECT_TRUE(partition_->Close().has_value());
     CheckBySecondReader();
@@ -231,8 +293,8 @@ TEST(PartitionCrash, KeepsWhatWasAcknowledgedWhereverPowerIsLost) {
     }
   }
   fmt::print(
-      "{} seeds, cut at each of their {} sync points, {} cuts in all; {} events were sent "
-      "again and answered from the log\n",
+      "{} seeds, cut at each of their {} sync points, {} cuts in all; {} events and changes were "
+      "sent again and answered from the log\n",
       kSeeds, points, cuts, repeated);
   EXPECT_GT(points, kSeeds * 15);
   EXPECT_GT(cuts, points);

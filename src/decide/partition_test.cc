@@ -576,6 +576,99 @@ TEST_F(PartitionTest, PowerLostWhileClosingLeavesTheOldHeadOrTheNew) {
   EXPECT_GT(new_heads, 0u);
 }
 
+// ---- changes of committed state
+
+std::shared_ptr<const CompiledPack> PackWithList(std::string_view section) {
+  return MustCompile(std::string(kSmallPack) + std::string(section));
+}
+constexpr std::string_view kWatched = "[list.watched]\ntype = \"VARCHAR\"\n";
+
+ListChange Watch(std::string value, std::string id = "") {
+  return {{"officer", kStartUs, std::move(id)}, "watched", {{.value = std::move(value)}}, {}};
+}
+
+TEST_F(PartitionTest, AChangeIsFoldedWithOrWithoutASnapshot) {
+  Open(PackWithList(kWatched));
+  Send(RandomPayments(5, 3));
+  const Result<Applied> applied = partition_->Apply(Watch("x", "key 1"));
+  ASSERT_TRUE(applied.has_value());
+  EXPECT_EQ(applied->seq, 7u);
+  Commit();
+  Send({Payment("after", kStartUs, "a", "x", 100)});
+  const Digest state = partition_->core().StateDigest();
+  auto check = [&](std::string_view when) {
+    EXPECT_EQ(partition_->core().StateDigest(), state) << when;
+    const Result<Applied> again = partition_->Apply(Watch("x", "key 1"));
+    ASSERT_TRUE(again.has_value()) << when;
+    EXPECT_TRUE(again->repeated) << when;
+    EXPECT_EQ(again->seq, 7u) << when;
+    EXPECT_TRUE(partition_->TakeBatch().empty()) << when;
+    EXPECT_EQ(partition_->Apply(Watch("y", "key 1")).error().code(), ErrorCode::kConflict) << when;
+  };
+  check("live");
+  Open(PackWithList(kWatched));
+  check("folded from the log");
+  options_.snapshot_every = 1;
+  Open(PackWithList(kWatched));
+  ASSERT_TRUE(partition_->WriteDueSnapshot().has_value());
+  Open(PackWithList(kWatched));
+  EXPECT_EQ(partition_->recovery().folded_events, 0u);
+  check("from a snapshot");
+}
+
+TEST_F(PartitionTest, AfterAFailedCommitTheListIsWhatTheLogSays) {
+  uint64_t lost = 0;
+  uint64_t kept = 0;
+  for (uint64_t seed = 0; seed < 20; ++seed) {
+    disk_ = SimulatedDisk(seed);
+    Open(PackWithList(kWatched));
+    ASSERT_TRUE(partition_->Apply(Watch("x", "key 1")).has_value());
+    disk_.LosePowerAtSync(1);
+    EXPECT_FALSE(partition_->Commit(partition_->TakeBatch()).has_value());
+    EXPECT_EQ(partition_->Apply(Watch("y")).error().code(), ErrorCode::kUnavailable);
+    partition_.reset();
+    disk_.Crash();
+    disk_.LosePowerAtSync(0);
+    Open(PackWithList(kWatched));
+    const size_t records = CountRecords()[RecordType::kListChange];
+    EXPECT_EQ(partition_->core().committed().FindList("watched")->size(), records);
+    EXPECT_EQ(partition_->Apply(Watch("x", "key 1"))->repeated, records == 1);
+    ++(records == 0 ? lost : kept);
+    partition_.reset();
+  }
+  EXPECT_GT(lost, 0u);
+  EXPECT_GT(kept, 0u);
+}
+
+TEST_F(PartitionTest, AListFollowsThePackThroughItsVersions) {
+  Open(PackWithList(kWatched));
+  ASSERT_TRUE(partition_->Apply(Watch("12")).has_value());
+  Commit();
+  Open();
+  EXPECT_EQ(partition_->core().committed().FindList("watched"), nullptr) << "dropped";
+  Open(PackWithList("[list.watched]\ntype = \"BIGINT\"\n"));
+  EXPECT_NE(partition_->core().committed().FindList("watched")->Find(Datum::Int(12), 0), nullptr)
+      << "back, and its value is one of the new type too";
+  ASSERT_TRUE(partition_->Apply(Watch("13")).has_value());
+  Commit();
+  partition_.reset();
+  auto opened = Partition::Open(disk_, clock_, kDir,
+                                PackWithList("[list.watched]\ntype = \"DATE\"\n"), options_);
+  ASSERT_FALSE(opened.has_value());
+  EXPECT_EQ(opened.error().code(), ErrorCode::kTypeMismatch);
+}
+
+TEST_F(PartitionTest, RefusesAChangeTooLargeForOneRecord) {
+  Open(PackWithList(kWatched));
+  ListChange change = Watch("x");
+  for (int i = 0; i < 1000; ++i) {
+    change.puts.push_back({.value = fmt::format("v{}", i), .reason = std::string(3900, 'r')});
+  }
+  EXPECT_EQ(partition_->Apply(change).error().code(), ErrorCode::kResourceExhausted);
+  EXPECT_EQ(partition_->core().committed().FindList("watched")->size(), 0u);
+  EXPECT_TRUE(partition_->TakeBatch().empty());
+}
+
 TEST_F(PartitionTest, TreeFollowsTheLog) {
   Open();
   for (const Event& event : RandomPayments(3, 20)) {

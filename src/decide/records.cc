@@ -3,6 +3,7 @@
 #include <bit>
 
 #include "crypto/sha256.h"
+#include "decide/records_internal.h"
 
 namespace fuqi::decide {
 namespace {
@@ -11,19 +12,6 @@ using ledger::Record;
 using ledger::RecordType;
 
 constexpr uint16_t kVersion = 1;
-
-Result<void> Expect(const Record& record, RecordType type, std::string_view what) {
-  if (record.type != type) {
-    return Err(ErrorCode::kParse, "the record is of type {}, not {}",
-               static_cast<uint16_t>(record.type), what);
-  }
-  if (record.version != kVersion) {
-    return Err(ErrorCode::kUnsupported,
-               "{} record of layout version {}: this program reads version {}", what,
-               record.version, kVersion);
-  }
-  return {};
-}
 
 Digest ReadDigest(ByteReader& reader) {
   Digest digest{};
@@ -80,6 +68,19 @@ Result<Action> ReadAction(ByteReader& reader) {
 
 }  // namespace
 
+Result<void> internal::ExpectRecord(const Record& record, RecordType type, std::string_view what) {
+  if (record.type != type) {
+    return Err(ErrorCode::kParse, "the record is of type {}, not {}",
+               static_cast<uint16_t>(record.type), what);
+  }
+  if (record.version != kVersion) {
+    return Err(ErrorCode::kUnsupported,
+               "{} record of layout version {}: this program reads version {}", what,
+               record.version, kVersion);
+  }
+  return {};
+}
+
 void EncodePublish(const PublishRecord& publish, EncodedRecord& out) {
   ByteWriter core(out.core);
   core.Text(publish.pack);
@@ -102,7 +103,7 @@ void EncodePublish(const PublishRecord& publish, EncodedRecord& out) {
 }
 
 Result<PublishRecord> DecodePublish(const Record& record) {
-  FUQI_RETURN_IF_ERROR(Expect(record, RecordType::kPublish, "Publish"));
+  FUQI_RETURN_IF_ERROR(internal::ExpectRecord(record, RecordType::kPublish, "Publish"));
   PublishRecord publish;
   ByteReader core(record.core);
   publish.pack = core.Text();
@@ -144,7 +145,7 @@ void EncodeEvent(const EventCore& event, const table::Schema& schema, const tabl
 }
 
 Result<EventCore> DecodeEventCore(const Record& record) {
-  FUQI_RETURN_IF_ERROR(Expect(record, RecordType::kEvent, "Event"));
+  FUQI_RETURN_IF_ERROR(internal::ExpectRecord(record, RecordType::kEvent, "Event"));
   EventCore event;
   ByteReader core(record.core);
   event.publish_seq = core.Varint();
@@ -161,7 +162,7 @@ Result<EventCore> DecodeEventCore(const Record& record) {
 }
 
 Result<table::Row> DecodeEventRow(const table::Schema& schema, const Record& record) {
-  FUQI_RETURN_IF_ERROR(Expect(record, RecordType::kEvent, "Event"));
+  FUQI_RETURN_IF_ERROR(internal::ExpectRecord(record, RecordType::kEvent, "Event"));
   return table::DecodeRow(schema, record.payload);
 }
 
@@ -184,7 +185,7 @@ void EncodeDecision(uint64_t publish_seq, const table::Schema& features, const D
 }
 
 Result<uint64_t> DecodeDecisionPublish(const Record& record) {
-  FUQI_RETURN_IF_ERROR(Expect(record, RecordType::kDecision, "Decision"));
+  FUQI_RETURN_IF_ERROR(internal::ExpectRecord(record, RecordType::kDecision, "Decision"));
   ByteReader core(record.core);
   const uint64_t publish_seq = core.Varint();
   if (!core.ok()) {
@@ -195,7 +196,7 @@ Result<uint64_t> DecodeDecisionPublish(const Record& record) {
 
 Result<Decision> DecodeDecision(const table::Schema& features, size_t rules, const Record& record,
                                 uint64_t seq) {
-  FUQI_RETURN_IF_ERROR(Expect(record, RecordType::kDecision, "Decision"));
+  FUQI_RETURN_IF_ERROR(internal::ExpectRecord(record, RecordType::kDecision, "Decision"));
   if (seq == 0) {
     return Err(ErrorCode::kParse, "record 0 is no decision: no event stands before it");
   }
@@ -237,7 +238,7 @@ void EncodeDefault(const DefaultRecord& record, EncodedRecord& out) {
 }
 
 Result<DefaultRecord> DecodeDefault(const Record& record) {
-  FUQI_RETURN_IF_ERROR(Expect(record, RecordType::kDefault, "Default"));
+  FUQI_RETURN_IF_ERROR(internal::ExpectRecord(record, RecordType::kDefault, "Default"));
   DefaultRecord out;
   ByteReader core(record.core);
   out.publish_seq = core.Varint();

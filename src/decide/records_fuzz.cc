@@ -5,6 +5,7 @@
 #include <string>
 
 #include "base/check.h"
+#include "decide/change.h"
 #include "decide/core.h"
 #include "decide/records.h"
 #include "table/binder.h"
@@ -31,6 +32,8 @@ w = "PARTITION BY id ORDER BY ts RANGE BETWEEN INTERVAL 1 DAY PRECEDING AND CURR
 [feature]
 n = "count(*) OVER w"
 s = "sum(amount) OVER w"
+[list.l]
+type = "VARCHAR"
 [[rule]]
 id = "r"
 when = "n > 3 OR s > 9"
@@ -66,7 +69,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   }
   const ByteView bytes(data + 1, size - 1);
   EncodedRecord encoded;
-  switch (data[0] % 6) {
+  switch (data[0] % 7) {
     case 0: {
       const ledger::Record record = Split(bytes, RecordType::kPublish);
       if (auto publish = DecodePublish(record)) {
@@ -107,6 +110,14 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
       const std::string_view text = AsText(bytes);
       if (auto ref = ParseDecisionId(text)) {
         FUQI_CHECK(DecisionId(ref->pack, ref->seq) == text);
+      }
+      break;
+    }
+    case 5: {
+      const ledger::Record record = Split(bytes, RecordType::kListChange);
+      if (auto change = DecodeChange(record)) {
+        EncodeChange(*change, encoded);
+        CheckSame(encoded, record);
       }
       break;
     }

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "decide/change.h"
 #include "decide/fold.h"
 #include "decide/small_pack_test.h"
 
@@ -53,6 +54,34 @@ TEST(Records, PublishWithOtherContentThanItsHashIsCorrupt) {
   EncodePublish(PublishOf(*SmallPack()), encoded);
   encoded.payload.back() ^= 1;
   EXPECT_EQ(DecodePublish(encoded.As(RecordType::kPublish)).error().code(), ErrorCode::kCorrupt);
+}
+
+TEST(Records, ListChangeGoesBothWaysAndKeepsNamesInItsPayload) {
+  ListChange change;
+  change.head = {"officer", kStartUs, "key 1"};
+  change.list = "watched";
+  change.puts.push_back({"张三", {"Zhang San", "章三"}, 5, kForEver, "police", "fraud"});
+  change.removals.push_back({"李四", "police", kSinceEver});
+  EncodedRecord encoded;
+  EncodeChange(change, encoded);
+  const Record record = encoded.As(RecordType::kListChange);
+  Result<Change> read = DecodeChange(record);
+  ASSERT_TRUE(read.has_value()) << read.error().ToString();
+  const auto& list = std::get<ListChange>(*read);
+  EXPECT_EQ(list.head.by, "officer");
+  EXPECT_EQ(list.head.made_us, kStartUs);
+  EXPECT_EQ(list.head.id, "key 1");
+  EXPECT_EQ(list.list, "watched");
+  EXPECT_EQ(list.puts, change.puts);
+  EXPECT_EQ(list.removals, change.removals);
+  EXPECT_EQ(ContentOf(*read), ContentOf(change));
+  EXPECT_EQ(AsText(encoded.core).find("张三"), std::string_view::npos);
+  for (size_t cut = 0; cut < encoded.payload.size(); ++cut) {
+    Record shorter = record;
+    shorter.payload = record.payload.first(cut);
+    EXPECT_EQ(DecodeChange(shorter).error().code(), ErrorCode::kParse) << cut;
+  }
+  EXPECT_EQ(DecodeChange(encoded.As(RecordType::kEvent)).error().code(), ErrorCode::kParse);
 }
 
 TEST(Records, EventGoesBothWays) {

@@ -52,7 +52,7 @@ class Epoch {
     if (record.type == RecordType::kDecision && record.seq >= from_) {
       return Compare(record).At(PlaceOf(record.seq));
     }
-    return {};
+    return ApplyRecord(record, core_).At(PlaceOf(record.seq));
   }
 
  private:

@@ -16,6 +16,7 @@ enum class RecordType : uint16_t {
   kDecision = 3,  // what was decided on the event just before it
   kDefault = 4,   // a pack's default action was answered without a decision
   kPermit = 5,    // a permit to read was given
+  kListChange = 6,  // entries of a list were put or taken away
 };
 
 // A record is split so that a part of it can be destroyed later without breaking the evidence of

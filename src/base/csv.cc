@@ -1,0 +1,147 @@
+#include "base/csv.h"
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+
+namespace fuqi {
+
+ByteSource MemorySource(std::string_view text) {
+  return [text](std::span<uint8_t> out) mutable -> Result<size_t> {
+    const size_t count = std::min(out.size(), text.size());
+    std::memcpy(out.data(), text.data(), count);
+    text.remove_prefix(count);
+    return count;
+  };
+}
+
+ByteSource FileSource(const File& file) {
+  return [&file, offset = uint64_t{0}](std::span<uint8_t> out) mutable -> Result<size_t> {
+    FUQI_ASSIGN_OR_RETURN(size_t count, file.Read(offset, out));
+    offset += count;
+    return count;
+  };
+}
+
+// The next byte without taking it; kEnd at the end.
+Result<int> CsvReader::Peek() {
+  constexpr size_t kBufferBytes = size_t{64} << 10;
+  if (position_ == buffer_.size()) {
+    buffer_.resize(kBufferBytes);
+    position_ = 0;
+    Result<size_t> count = source_(buffer_);
+    buffer_.resize(count ? *count : 0);
+    if (!count) {
+      return std::move(count).error().At({.file = file_});
+    }
+    constexpr std::array<uint8_t, 3> kMark = {0xef, 0xbb, 0xbf};
+    if (!begun_ && buffer_.size() >= kMark.size() &&
+        std::equal(kMark.begin(), kMark.end(), buffer_.begin())) {
+      position_ = kMark.size();
+    }
+    begun_ = true;
+  }
+  return position_ == buffer_.size() ? kEnd : buffer_[position_];
+}
+
+Result<int> CsvReader::Take() {
+  FUQI_ASSIGN_OR_RETURN(int c, Peek());
+  if (c == kEnd) {
+    return c;
+  }
+  ++position_;
+  line_ += c == '\n';
+  if (++record_bytes_ > kRecordBytesMax) {
+    return Fail(
+        Err(ErrorCode::kResourceExhausted, "a record of more than {} bytes", kRecordBytesMax));
+  }
+  if (c == 0) {
+    return Fail(Err(ErrorCode::kParse, "a NUL byte: this is no text"));
+  }
+  return c;
+}
+
+Result<bool> CsvReader::Next(std::vector<std::string>& fields) {
+  fields.clear();
+  for (;;) {
+    FUQI_ASSIGN_OR_RETURN(int c, Peek());
+    if (c == kEnd) {
+      return false;
+    }
+    if (c != '\n' && c != '\r') {
+      break;
+    }
+    FUQI_RETURN_IF_ERROR(Take());
+  }
+  record_line_ = line_;
+  record_bytes_ = 0;
+  for (;;) {
+    FUQI_RETURN_IF_ERROR(ReadField(fields.emplace_back()));
+    FUQI_ASSIGN_OR_RETURN(int c, Take());
+    if (c != ',') {
+      return true;  // a line end or the end: ReadField stops at nothing else
+    }
+    if (fields.size() == kFieldsMax) {
+      return Fail(
+          Err(ErrorCode::kResourceExhausted, "a record of more than {} fields", kFieldsMax));
+    }
+  }
+}
+
+Result<void> CsvReader::ReadField(std::string& field) {
+  FUQI_ASSIGN_OR_RETURN(int c, Peek());
+  if (c == '"') {
+    return ReadQuoted(field);
+  }
+  for (;;) {
+    FUQI_ASSIGN_OR_RETURN(c, Peek());
+    if (c == kEnd || c == ',' || c == '\n') {
+      return {};
+    }
+    FUQI_RETURN_IF_ERROR(Take());
+    if (c == '"') {
+      return Fail(Err(ErrorCode::kParse,
+                      "a quote within a field: put the whole field in quotes and write it twice"));
+    }
+    if (c == '\r') {
+      FUQI_ASSIGN_OR_RETURN(int next, Peek());
+      if (next == '\n' || next == kEnd) {
+        return {};
+      }
+    }
+    field += static_cast<char>(c);
+  }
+}
+
+Result<void> CsvReader::ReadQuoted(std::string& field) {
+  const int begin = line_;
+  FUQI_RETURN_IF_ERROR(Take());
+  for (;;) {
+    FUQI_ASSIGN_OR_RETURN(int c, Take());
+    if (c == kEnd) {
+      return Err(ErrorCode::kParse, "a quote that is never closed")
+          .At({.file = file_, .line = begin});
+    }
+    if (c != '"') {
+      field += static_cast<char>(c);
+      continue;
+    }
+    FUQI_ASSIGN_OR_RETURN(c, Peek());
+    if (c == '"') {
+      field += '"';
+      FUQI_RETURN_IF_ERROR(Take());
+      continue;
+    }
+    // OFAC's files put a space behind what ends here.
+    while (c == ' ' || c == '\r') {
+      FUQI_RETURN_IF_ERROR(Take());
+      FUQI_ASSIGN_OR_RETURN(c, Peek());
+    }
+    if (c != kEnd && c != ',' && c != '\n') {
+      return Fail(Err(ErrorCode::kParse, "something stands behind a closing quote"));
+    }
+    return {};
+  }
+}
+
+}  // namespace fuqi
