@@ -41,13 +41,18 @@ using nlohmann::json;
 using table::Datum;
 
 struct Options {
-  uint64_t accounts = 1'000'000;
+  Population population;
   uint64_t events = 1'000'000;
   uint64_t rows = 20'000;
   uint64_t commit = 256;
   WorkloadShape shape;
   std::string dir;
 };
+
+// Payments that fill the windows of a day before anything is timed.
+uint64_t WarmUp(const Options& options) {
+  return options.population.accounts * static_cast<uint64_t>(options.population.per_day + 1);
+}
 
 [[noreturn]] void Fail(const Error& error) {
   fmt::print(stderr, "error: {}\n", error.ToString());
@@ -142,7 +147,7 @@ void RunAll(const Options& options) {
   partition_options.snapshot_every = 0;
   const auto partition = OrFail(
       decide::Partition::Open(SystemDisk(), SystemClock(), options.dir, pack, partition_options));
-  Payments payments(options.accounts, kSeed);
+  Payments payments(options.population, kSeed);
   uint64_t hits = 0;
   uint64_t truncated = 0;
   uint64_t count = 0;
@@ -159,7 +164,7 @@ void RunAll(const Options& options) {
       }
     }
   };
-  ForEachEvent(payments, options.accounts + options.events, decide);  // a warm-up
+  ForEachEvent(payments, WarmUp(options), decide);  // a warm-up
   hits = truncated = 0;
   const uint64_t steps = partition->core().window_steps();
   Timed timed(options.events);
@@ -167,7 +172,7 @@ void RunAll(const Options& options) {
                [&](const Event& event) { timed.Run([&] { decide(event); }); });
   const auto events = static_cast<double>(options.events);
   timed.Print({{"name", "decide"},
-               {"accounts", options.accounts},
+               {"accounts", options.population.accounts},
                {"rules", options.shape.rules},
                {"features", pack->feature_schema().size()},
                {"longest_days", options.shape.longest_days},
@@ -178,30 +183,55 @@ void RunAll(const Options& options) {
                {"state_bytes", partition->core().state_bytes()}});
 }
 
-// The sum of one feature over all events is printed, for a peer's to be held against.
+void RunPack(Options options) {
+  options.shape.graph = false;
+  const auto pack = CompilePack(options.shape, MakeRules(options.shape.rules, kSeed));
+  Core core(pack);
+  Payments payments(options.population, kSeed);
+  uint64_t seq = 1;
+  uint64_t hits = 0;
+  const uint64_t events = WarmUp(options) + options.events;
+  Timed timed(events);
+  ForEachEvent(payments, events, [&](const Event& event) {
+    timed.Run([&] { hits += core.Decide(event, seq).hits.size(); });
+    seq += 2;
+  });
+  timed.Print({{"name", "pack"},
+               {"accounts", options.population.accounts},
+               {"rules", options.shape.rules},
+               {"features", pack->feature_schema().size()},
+               {"hits", hits}});
+}
+
+// The sum of all counts is printed, for a peer's to be held against.
 void RunWindows(Options options) {
   options.shape.graph = false;
   const auto pack = CompilePack(options.shape, {{{"amount", "<", 0}}});  // a pack has a rule
+  std::vector<size_t> counts;
+  for (size_t i = 0; i < pack->feature_schema().size(); ++i) {
+    const std::string& name = pack->feature_schema()[i].name;
+    if (name.find("_count_") != std::string::npos || name.find("s_") != std::string::npos) {
+      counts.push_back(i);  // payer_count_day, payer_payees_day
+    }
+  }
   Core core(pack);
-  Payments payments(options.accounts, kSeed);
+  Payments payments(options.population, kSeed);
   uint64_t seq = 1;
   int128 sum = 0;
   const auto decide = [&](const Event& event) {
     const Decision decision = core.Decide(event, seq);
     seq += 2;
-    for (size_t i = 0; i < decision.features.size(); ++i) {
-      if (pack->feature_schema()[i].name.find("_count_") != std::string::npos ||
-          pack->feature_schema()[i].name.find("s_") != std::string::npos) {
-        sum += decision.features[i].i;
-      }
+    for (const size_t i : counts) {
+      sum += decision.features[i].i;
     }
   };
-  ForEachEvent(payments, options.accounts + options.events, decide);
+  ForEachEvent(payments, WarmUp(options), decide);
+  sum = 0;
   Timed timed(options.events);
   ForEachEvent(payments, options.events,
                [&](const Event& event) { timed.Run([&] { decide(event); }); });
   timed.Print({{"name", "windows"},
-               {"accounts", options.accounts},
+               {"accounts", options.population.accounts},
                {"features", pack->feature_schema().size()},
                {"checksum", static_cast<double>(sum)}});
 }
@@ -213,13 +243,13 @@ struct KeptRow {
 std::vector<KeptRow> KeepRows(const Options& options,
                               const std::shared_ptr<const decide::CompiledPack>& pack) {
   Core core(pack);
-  Payments payments(options.accounts, kSeed);
+  Payments payments(options.population, kSeed);
   uint64_t seq = 1;
   const auto fold = [&](const Event& event) {
     core.Fold(event, seq);
     seq += 2;
   };
-  ForEachEvent(payments, 2 * options.accounts, fold);
+  ForEachEvent(payments, WarmUp(options), fold);
   std::vector<KeptRow> rows;
   ForEachEvent(payments, options.rows, [&](const Event& event) {
     rows.push_back({event, core.Decide(event, seq)});
@@ -255,20 +285,20 @@ void RunGraph(const Options& options) {
                             .measures = {{.measure = Measure::kFanIn, .of_to = true},
                                          {.measure = Measure::kFanOut},
                                          {.measure = Measure::kScatterGather, .of_to = true},
-                                         {.measure = Measure::kCycles, .length = 4}}});
-  Payments payments(options.accounts, kSeed);
+                                         {.measure = Measure::kCycles, .length = 6}}});
+  Payments payments(options.population, kSeed);
   std::vector<Datum> values;
   std::vector<double> sums(4);
   uint64_t truncated = 0;
   Timed timed(options.events);
-  for (uint64_t i = 0; i < 2 * options.accounts + options.events; ++i) {
+  for (uint64_t i = 0; i < WarmUp(options) + options.events; ++i) {
     const Payment payment = payments.Next();
     decide::GraphEvent event;
     event.ts_us = payment.ts_us;
     event.arrival = i + 1;
     event.nodes = {AccountName(payment.payer), AccountName(payment.payee)};
     event.amount = Datum::Int(payment.amount_cents);
-    if (i < 2 * options.accounts) {
+    if (i < WarmUp(options)) {
       graph.Push(event, values);
       continue;
     }
@@ -279,7 +309,7 @@ void RunGraph(const Options& options) {
   }
   timed.Print(
       {{"name", "graph"},
-       {"accounts", options.accounts},
+       {"accounts", options.population.accounts},
        {"truncated_share", static_cast<double>(truncated) / static_cast<double>(options.events)},
        {"sums", sums}});
 }
@@ -289,8 +319,8 @@ void Export(Options options) {
   const std::vector<Conditions> rules = MakeRules(options.shape.rules, kSeed);
   std::ofstream csv(options.dir + "/payments.csv");
   csv << "ts_us,payer,payee,device,amount_cents\n";
-  Payments payments(options.accounts, kSeed);
-  for (uint64_t i = 0; i < 2 * options.accounts + options.events; ++i) {
+  Payments payments(options.population, kSeed);
+  for (uint64_t i = 0; i < WarmUp(options) + options.events; ++i) {
     const Payment payment = payments.Next();
     csv << fmt::format("{},{},{},{},{}\n", payment.ts_us, AccountName(payment.payer),
                        AccountName(payment.payee), DeviceName(payment.device),
@@ -307,6 +337,12 @@ void Export(Options options) {
   std::ofstream(options.dir + "/rules.json") << list.dump() << '\n';
 
   const auto pack = CompilePack(options.shape, rules);
+  std::ofstream sql(options.dir + "/batch.sql");
+  sql << OrFail(pack->BatchSql(
+             "SELECT row_number() OVER () - 1 AS id, make_timestamp(ts_us) AS ts, payer, payee, "
+             "device, (amount_cents / 100)::DECIMAL(18,2) AS amount FROM payments",
+             sql::Arrivals::kInOrder))
+      << '\n';
   std::ofstream lines(options.dir + "/rows.jsonl");
   for (const KeptRow& row : KeepRows(options, pack)) {
     json line = {{"amount", static_cast<double>(row.event.columns[5].i) / 100}};
@@ -323,7 +359,7 @@ void Export(Options options) {
     line["hits"] = row.decision.hits.size();
     lines << line.dump() << '\n';
   }
-  if (!csv || !lines) {
+  if (!csv || !sql || !lines) {
     Fail(Err(ErrorCode::kIo, "{} cannot be written", options.dir));
   }
 }
@@ -336,13 +372,16 @@ int main(int argc, char** argv) {
   Options options;
   CLI::App app("the decision core under load");
   app.require_subcommand(1);
-  app.add_option("--accounts", options.accounts)->check(CLI::PositiveNumber);
+  app.add_option("--accounts", options.population.accounts)->check(CLI::PositiveNumber);
+  app.add_option("--per-day", options.population.per_day)->check(CLI::PositiveNumber);
+  app.add_flag("--alike", options.population.alike, "no account is busier than another");
   app.add_option("--events", options.events)->check(CLI::PositiveNumber);
   app.add_option("--rules", options.shape.rules)->check(CLI::Range(0, 2000));
   app.add_option("--days", options.shape.longest_days)->check(CLI::PositiveNumber);
   app.fallthrough();
   CLI::App* all = app.add_subcommand("all");
   all->add_option("--log", options.dir)->required();
+  CLI::App* pack = app.add_subcommand("pack");
   CLI::App* windows = app.add_subcommand("windows");
   CLI::App* rules = app.add_subcommand("rules");
   CLI::App* graph = app.add_subcommand("graph");
@@ -350,6 +389,8 @@ int main(int argc, char** argv) {
   CLI11_PARSE(app, argc, argv);
   if (all->parsed()) {
     fuqi::bench::RunAll(options);
+  } else if (pack->parsed()) {
+    fuqi::bench::RunPack(options);
   } else if (windows->parsed()) {
     fuqi::bench::RunWindows(options);
   } else if (rules->parsed()) {

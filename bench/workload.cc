@@ -24,24 +24,27 @@ constexpr std::array kLengths = {"short", "day", "long"};
 std::string AccountName(uint64_t account) { return fmt::format("A{:08}", account); }
 std::string DeviceName(uint64_t device) { return fmt::format("D{:08}", device); }
 
-uint64_t Payments::Busy(uint64_t salt) {
+uint64_t Payments::Account(uint64_t salt) {
+  if (of_.alike) {
+    return random_.Below(of_.accounts) + 1;
+  }
   // The inverse of a log-uniform distribution gives ranks by Zipf's law; the multiplier, which is
   // coprime to any number of accounts below it, spreads neighbouring ranks over them.
   const auto rank = static_cast<uint64_t>(
-      std::exp(random_.Unit() * std::log(static_cast<double>(accounts_) + 1)) - 1);
-  return (rank * 2'147'483'647 + salt) % accounts_ + 1;
+      std::exp(random_.Unit() * std::log(static_cast<double>(of_.accounts) + 1)) - 1);
+  return (rank * 2'147'483'647 + salt) % of_.accounts + 1;
 }
 
 Payment Payments::Next() {
   Payment payment;
   payment.id = next_;
   // Not a round number, so that no two payments lie exactly a window apart.
-  const int64_t interval_us = kDayUs / static_cast<int64_t>(accounts_) + 1;
+  const int64_t interval_us = kDayUs / (static_cast<int64_t>(of_.accounts) * of_.per_day) + 1;
   payment.ts_us = kBeginUs + next_ * interval_us + random_.Between(0, interval_us / 2);
   const auto index = static_cast<uint64_t>(next_);
-  payment.payer = index < accounts_ ? index + 1 : Busy(0);
-  payment.payee = index < accounts_ ? accounts_ - index : Busy(accounts_ / 2);
-  payment.device = random_.Chance(0.02) ? Busy(accounts_ / 3) : payment.payer;
+  payment.payer = index < of_.accounts ? index + 1 : Account(0);
+  payment.payee = index < of_.accounts ? of_.accounts - index : Account(of_.accounts / 2);
+  payment.device = random_.Chance(0.02) ? Account(of_.accounts / 3) : payment.payer;
   payment.amount_cents = static_cast<int64_t>(std::exp(6 + 7 * random_.Unit()));
   ++next_;
   return payment;

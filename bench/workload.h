@@ -4,9 +4,8 @@
 // features over three keys, a graph, and as many rules as wanted.
 //
 // A payer and a payee are drawn from [1, accounts] by Zipf's law with exponent 1 (the busiest
-// account pays about every twentieth payment of a million accounts'); a device belongs to a payer,
-// one payment in fifty comes from another's. An account pays once a day on average, whatever the
-// number of accounts. Everything follows from the seed.
+// account pays about every twentieth payment of a million accounts'), or all alike; a device
+// belongs to a payer, one payment in fifty comes from another's. Everything follows from the seed.
 
 #include <cstdint>
 #include <string>
@@ -25,16 +24,22 @@ struct Payment {
   int64_t amount_cents = 0;
 };
 
+struct Population {
+  uint64_t accounts = 1'000'000;
+  int per_day = 1;  // payments of an account on average, whatever the number of accounts
+  bool alike = false;
+};
+
 class Payments {
  public:
-  Payments(uint64_t accounts, uint64_t seed) : accounts_(accounts), random_(seed) {}
+  Payments(const Population& population, uint64_t seed) : of_(population), random_(seed) {}
   // The first `accounts` payments are one of each account, so that afterwards all are known.
   Payment Next();
 
  private:
-  uint64_t Busy(uint64_t salt);
+  uint64_t Account(uint64_t salt);
 
-  uint64_t accounts_;
+  Population of_;
   SeededRandom random_;
   int64_t next_ = 0;
 };

@@ -452,6 +452,7 @@ HttpResponse Api::Ready(Language language) const {
 
 HttpResponse Api::RenderMetrics() const {
   std::vector<PackGauges> gauges;
+  gauges.reserve(packs_.size());
   for (const ServedPack& served : packs_) {
     gauges.push_back({.pack = served.pack->pack().name,
                       .pack_hash = ToHex(served.pack->pack().hash),

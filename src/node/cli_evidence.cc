@@ -178,6 +178,7 @@ void PrintExplanation(const decide::Explanation& e, const std::string& dir, Cont
   }
   out << '\n' << Tr("the event", language) << '\n';
   std::vector<std::vector<std::string>> rows;
+  rows.reserve(e.event.size());
   for (const auto& value : e.event) {
     rows.push_back({"  " + value.name, value.value, value.class_path});
   }

@@ -147,6 +147,7 @@ void PrintCheck(const decide::CompiledPack& compiled, const PackOptions& options
              pack.key, pack.time, pack.partition, DurationIn(Duration{pack.lateness_us}, language))
       << "\n\n";
   std::vector<std::vector<std::string>> rows;
+  rows.reserve(pack.features.size());
   const std::vector<int> levels = LevelsOf(compiled);
   for (size_t i = 0; i < pack.features.size(); ++i) {
     rows.push_back({pack.features[i].name, compiled.feature_schema()[i].type.ToString(),
@@ -300,6 +301,7 @@ Result<int> Diff(const PackOptions& options, Context& context) {
                 << '\n';
     if (!diff.first.empty()) {
       std::vector<std::vector<std::string>> rows;
+      rows.reserve(diff.first.size());
       for (const decide::Mismatch& m : diff.first) {
         rows.push_back({std::to_string(m.row), m.key, m.column, m.batch, m.stream});
       }

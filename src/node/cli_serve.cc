@@ -49,7 +49,8 @@ Result<int> Serve(const ServeOptions& options, Context& context) {
   FUQI_ASSIGN_OR_RETURN(std::unique_ptr<Server> server,
                         Server::Start(config, SystemDisk(), SystemClock()));
   context.out << (context.json ? fmt::format(R"({{"url":"{}"}})", server->url()) : server->url())
-              << std::endl;  // whoever waits for it reads a pipe
+              << '\n'
+              << std::flush;  // whoever waits for it reads a pipe
 
   int signal = 0;
   sigwait(&ends, &signal);

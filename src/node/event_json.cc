@@ -184,7 +184,7 @@ Error Malformed(simdjson::error_code code) {
 // One parsed text: rows as they are read, and the first error of the text as a whole.
 class Reader {
  public:
-  Reader(const table::Schema& schema) : schema_(schema), seen_(schema.size()) {}
+  explicit Reader(const table::Schema& schema) : schema_(schema), seen_(schema.size()) {}
 
   // The row of `object`. An error of the outer Result is one of the text, of the inner one of this
   // row.

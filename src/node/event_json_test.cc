@@ -5,7 +5,6 @@
 namespace fuqi::node {
 namespace {
 
-using table::Datum;
 using table::TypeId;
 
 const table::Schema kSchema = {

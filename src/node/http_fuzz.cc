@@ -63,9 +63,9 @@ struct Served {
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-  static const Served served;
-  const std::string answer = served.Send({reinterpret_cast<const char*>(data), size});
+  static const Served kServed;
+  const std::string answer = kServed.Send({reinterpret_cast<const char*>(data), size});
   FUQI_CHECK(answer.empty() || answer.starts_with("HTTP/1.1 "));
-  FUQI_CHECK(served.Send("GET /healthz HTTP/1.1\r\nHost: h\r\n\r\n").starts_with("HTTP/1.1 200 "));
+  FUQI_CHECK(kServed.Send("GET /healthz HTTP/1.1\r\nHost: h\r\n\r\n").starts_with("HTTP/1.1 200 "));
   return 0;
 }

@@ -222,7 +222,7 @@ TEST_F(Http, RefusesAHeaderBeyondTheBound) {
 
 TEST_F(Http, RefusesWhatIsNoHttp) {
   StartWith({});
-  const std::string_view kBad[] = {
+  constexpr std::string_view kBad[] = {
       "\r\n\r\n\r\n",
       "GET\r\n\r\n",
       "GET / HTTP/9.9\r\n\r\n",

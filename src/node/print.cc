@@ -25,6 +25,7 @@ bool LooksNumeric(const std::string& text) {
 void PrintTable(const std::vector<std::string>& header,
                 const std::vector<std::vector<std::string>>& rows, std::ostream& out) {
   std::vector<size_t> widths;
+  widths.reserve(header.size());
   std::vector<bool> right(header.size(), !rows.empty());
   for (const std::string& name : header) {
     widths.push_back(table::DisplayWidth(name));
@@ -108,7 +109,7 @@ std::string DurationIn(Duration duration, Language language) {
   static constexpr std::array<std::string_view, 7> kUnits = {
       UserText("weeks"),   UserText("days"),         UserText("hours"),       UserText("minutes"),
       UserText("seconds"), UserText("milliseconds"), UserText("microseconds")};
-  const std::string text = DurationToText(duration);
+  std::string text = DurationToText(duration);
   const size_t space = text.find(' ');
   for (std::string_view unit : kUnits) {
     if (language != Language::kEnglish && unit.starts_with(text.substr(space + 1))) {

@@ -2,6 +2,7 @@
 
 #include <boost/asio/ip/address.hpp>
 #include <filesystem>
+#include <functional>
 
 #include "base/toml.h"
 #include "node/as_config.h"
@@ -139,23 +140,18 @@ Result<Digest> HashOf(const TomlNode& node) {
   return digest;
 }
 
-}  // namespace
+// As a file of configuration names others: relative to its own folder.
+using Resolve = std::function<std::string(const std::string&)>;
 
-Result<ServeConfig> LoadServeConfig(Disk& disk, const std::string& path) {
-  FUQI_ASSIGN_OR_RETURN(TomlNode root, AsConfig(TomlNode::Load(disk, path)));
-  FUQI_ASSIGN_OR_RETURN(TomlNode local, root.Required<TomlNode>("local"));
-  const std::filesystem::path base = std::filesystem::absolute(path).parent_path();
-  auto resolve = [&](const std::string& name) { return (base / name).lexically_normal().string(); };
-
-  ServeConfig config;
+Result<void> ReadTransport(const TomlNode& local, const Resolve& resolve, HttpSettings& http) {
   FUQI_ASSIGN_OR_RETURN(TomlNode listen, local.Required<TomlNode>("listen"));
   FUQI_ASSIGN_OR_RETURN(std::string address_text, listen.As<std::string>());
   Result<Address> address = ParseAddress(address_text);
   if (!address) {
     return std::move(address).error().At(listen.where());
   }
-  config.http.address = address->host;
-  config.http.port = address->port;
+  http.address = address->host;
+  http.port = address->port;
 
   FUQI_ASSIGN_OR_RETURN(size_t tls_off, Choice(local, "tls", "on", {"on", "off"}));
   if (tls_off == 0) {
@@ -166,7 +162,7 @@ Result<ServeConfig> LoadServeConfig(Disk& disk, const std::string& path) {
     tls.certificate = resolve(tls.certificate);
     tls.private_key = resolve(tls.private_key);
     tls.allow_tls12 = tls12 == 1;
-    config.http.tls = std::move(tls);
+    http.tls = std::move(tls);
   } else if (!address->loopback) {
     // SECURITY: keys and events in the clear beyond this machine:
     // ServeConfigFile.RefusesPlainHttpBeyondLoopback.
@@ -178,16 +174,10 @@ Result<ServeConfig> LoadServeConfig(Disk& disk, const std::string& path) {
       return given->Fail("this is of no use with tls = \"off\"");
     }
   }
-  FUQI_ASSIGN_OR_RETURN(config.keys, local.Required<std::string>("keys"));
-  FUQI_ASSIGN_OR_RETURN(config.data, local.Required<std::string>("data"));
-  config.keys = resolve(config.keys);
-  config.data = resolve(config.data);
-  FUQI_ASSIGN_OR_RETURN(size_t access,
-                        Choice(local, "access_log", "errors", {"off", "errors", "all"}));
-  config.access_log = static_cast<AccessLog>(access);
-  FUQI_RETURN_IF_ERROR(Bounds(local).Count("io_threads", 1, 64, config.http.io_threads));
-  FUQI_RETURN_IF_ERROR(ReadBounds(local, config));
+  return {};
+}
 
+Result<void> ReadPacks(const TomlNode& local, const Resolve& resolve, ServeConfig& config) {
   FUQI_ASSIGN_OR_RETURN(TomlNode packs, local.Required<TomlNode>("packs"));
   FUQI_ASSIGN_OR_RETURN(std::vector<TomlNode::Entry> entries, packs.Entries());
   if (entries.empty()) {
@@ -197,23 +187,55 @@ Result<ServeConfig> LoadServeConfig(Disk& disk, const std::string& path) {
     FUQI_ASSIGN_OR_RETURN(std::string dir, entry.value.As<std::string>());
     config.packs.push_back({entry.key, resolve(dir), std::nullopt, entry.where});
   }
+  return {};
+}
+
+// The versions that the parties agreed to.
+Result<void> ReadAgreed(const TomlNode& root, ServeConfig& config) {
   FUQI_ASSIGN_OR_RETURN(std::optional<TomlNode> shared, root.Optional<TomlNode>("shared"));
-  std::optional<TomlNode> hashes;
-  if (shared) {
-    FUQI_ASSIGN_OR_RETURN(hashes, shared->Optional<TomlNode>("pack_hash"));
+  if (!shared) {
+    return {};
   }
-  if (hashes) {
-    FUQI_ASSIGN_OR_RETURN(std::vector<TomlNode::Entry> agreed, hashes->Entries());
-    for (const TomlNode::Entry& entry : agreed) {
-      FUQI_ASSIGN_OR_RETURN(Digest digest, HashOf(entry.value));
-      auto pack = std::find_if(config.packs.begin(), config.packs.end(),
-                               [&](const PackConfig& p) { return p.name == entry.key; });
-      if (pack == config.packs.end()) {
-        return entry.value.Fail("no pack {} is served here", entry.key);
-      }
-      pack->agreed_hash = digest;
+  FUQI_ASSIGN_OR_RETURN(std::optional<TomlNode> hashes, shared->Optional<TomlNode>("pack_hash"));
+  if (!hashes) {
+    return {};
+  }
+  FUQI_ASSIGN_OR_RETURN(std::vector<TomlNode::Entry> agreed, hashes->Entries());
+  for (const TomlNode::Entry& entry : agreed) {
+    FUQI_ASSIGN_OR_RETURN(Digest digest, HashOf(entry.value));
+    auto pack = std::find_if(config.packs.begin(), config.packs.end(),
+                             [&](const PackConfig& p) { return p.name == entry.key; });
+    if (pack == config.packs.end()) {
+      return entry.value.Fail("no pack {} is served here", entry.key);
     }
+    pack->agreed_hash = digest;
   }
+  return {};
+}
+
+}  // namespace
+
+Result<ServeConfig> LoadServeConfig(Disk& disk, const std::string& path) {
+  FUQI_ASSIGN_OR_RETURN(TomlNode root, AsConfig(TomlNode::Load(disk, path)));
+  FUQI_ASSIGN_OR_RETURN(TomlNode local, root.Required<TomlNode>("local"));
+  const std::filesystem::path base = std::filesystem::absolute(path).parent_path();
+  const Resolve resolve = [&](const std::string& name) {
+    return (base / name).lexically_normal().string();
+  };
+
+  ServeConfig config;
+  FUQI_RETURN_IF_ERROR(ReadTransport(local, resolve, config.http));
+  FUQI_ASSIGN_OR_RETURN(config.keys, local.Required<std::string>("keys"));
+  FUQI_ASSIGN_OR_RETURN(config.data, local.Required<std::string>("data"));
+  config.keys = resolve(config.keys);
+  config.data = resolve(config.data);
+  FUQI_ASSIGN_OR_RETURN(size_t access,
+                        Choice(local, "access_log", "errors", {"off", "errors", "all"}));
+  config.access_log = static_cast<AccessLog>(access);
+  FUQI_RETURN_IF_ERROR(Bounds(local).Count("io_threads", 1, 64, config.http.io_threads));
+  FUQI_RETURN_IF_ERROR(ReadBounds(local, config));
+  FUQI_RETURN_IF_ERROR(ReadPacks(local, resolve, config));
+  FUQI_RETURN_IF_ERROR(ReadAgreed(root, config));
   FUQI_RETURN_IF_ERROR(root.CheckNoUnknownKeys());
   return config;
 }
