@@ -42,6 +42,9 @@ struct Options {
   std::string ca, key, pack, events;
   double rate = 1000;
   double warm_up_s = 2;
+  double burst_at_s = 0;  // 0: none
+  double burst_s = 5;
+  double burst_factor = 3;
   int connections = 32;
 };
 
@@ -89,7 +92,10 @@ class Load {
 
  private:
   void Schedule();
+  Time DueTime(size_t event) const;
+  bool InBurst(const Request& request) const;
   void Print() const;
+  void PrintBurst() const;
 
   const Options& options_;
   const std::vector<std::string> events_;
@@ -103,8 +109,13 @@ class Load {
   size_t due_ = 0;
   size_t answered_ = 0;
   size_t waiting_max_ = 0;
+  // Outside of the burst.
   std::vector<int64_t> latencies_ns_;
   std::map<unsigned, size_t> statuses_;
+  // Of the burst; and of each second after it.
+  std::vector<int64_t> burst_ns_;
+  std::map<unsigned, size_t> burst_statuses_;
+  std::map<int64_t, std::vector<int64_t>> after_ns_;
 };
 
 void Connection::Connect(uint16_t port) {
@@ -146,12 +157,28 @@ void Connection::Answered(error_code error) {
   load_.Answered(*this, request_, answer_.result_int());
 }
 
+bool Load::InBurst(const Request& request) const {
+  const double at = std::chrono::duration<double>(request.due - start_).count();
+  return options_.burst_at_s > 0 && at >= options_.burst_at_s &&
+         at < options_.burst_at_s + options_.burst_s;
+}
+
 void Load::Answered(Connection& connection, const Request& request, unsigned status) {
   last_ = std::chrono::steady_clock::now();
   ++answered_;
-  if (std::chrono::duration<double>(request.due - start_).count() >= options_.warm_up_s) {
-    latencies_ns_.push_back((last_ - request.due) / std::chrono::nanoseconds(1));
-    ++statuses_[status];
+  const int64_t took_ns = (last_ - request.due) / std::chrono::nanoseconds(1);
+  const double at = std::chrono::duration<double>(request.due - start_).count();
+  if (InBurst(request)) {
+    burst_ns_.push_back(took_ns);
+    ++burst_statuses_[status];
+  } else if (at >= options_.warm_up_s) {
+    const double after = at - options_.burst_at_s - options_.burst_s;
+    if (options_.burst_at_s > 0 && after >= 0) {
+      after_ns_[static_cast<int64_t>(after)].push_back(took_ns);
+    } else {
+      latencies_ns_.push_back(took_ns);
+      ++statuses_[status];
+    }
   }
   if (waiting_.empty()) {
     idle_.push_back(&connection);
@@ -165,15 +192,24 @@ void Load::Answered(Connection& connection, const Request& request, unsigned sta
   }
 }
 
+Time Load::DueTime(size_t event) const {
+  const double before = options_.burst_at_s * options_.rate;
+  const double burst = options_.burst_s * options_.rate * options_.burst_factor;
+  const auto i = static_cast<double>(event);
+  double at = i / options_.rate;
+  if (options_.burst_at_s > 0 && i >= before) {
+    at = i < before + burst
+             ? options_.burst_at_s + (i - before) / (options_.rate * options_.burst_factor)
+             : options_.burst_at_s + options_.burst_s + (i - before - burst) / options_.rate;
+  }
+  return start_ + std::chrono::nanoseconds(static_cast<int64_t>(at * 1e9));
+}
+
 // Hands out what is due by now and sleeps until the next is.
 void Load::Schedule() {
   const Time now = std::chrono::steady_clock::now();
-  auto due_time = [this](size_t i) {
-    return start_ + std::chrono::nanoseconds(
-                        static_cast<int64_t>(static_cast<double>(i) * 1e9 / options_.rate));
-  };
-  for (; due_ < events_.size() && due_time(due_) <= now; ++due_) {
-    const Request request{due_time(due_), due_};
+  for (; due_ < events_.size() && DueTime(due_) <= now; ++due_) {
+    const Request request{DueTime(due_), due_};
     if (idle_.empty()) {
       waiting_.push_back(request);
       waiting_max_ = std::max(waiting_max_, waiting_.size());
@@ -184,7 +220,7 @@ void Load::Schedule() {
     }
   }
   if (due_ < events_.size()) {
-    timer_.expires_at(due_time(due_));
+    timer_.expires_at(DueTime(due_));
     timer_.async_wait([this](error_code) { Schedule(); });
   }
 }
@@ -205,35 +241,77 @@ void Load::Run() {
   Print();
 }
 
+// The value that a share of `latencies` does not exceed.
+double QuantileUs(std::vector<int64_t> latencies, double share) {
+  const auto rank = static_cast<size_t>(share * static_cast<double>(latencies.size() - 1));
+  std::ranges::nth_element(latencies, latencies.begin() + static_cast<int64_t>(rank));
+  return static_cast<double>(latencies[rank]) / 1000;
+}
+
+nlohmann::json Counts(const std::map<unsigned, size_t>& statuses) {
+  nlohmann::json json;
+  for (const auto& [status, count] : statuses) {
+    json[std::to_string(status)] = count;
+  }
+  return json;
+}
+
 void Load::Print() const {
-  std::vector<int64_t> sorted = latencies_ns_;
-  if (sorted.empty()) {
+  if (latencies_ns_.empty()) {
     Fail("no request was due after the warm-up: more events or a lower rate are needed");
   }
-  std::ranges::sort(sorted);
-  auto quantile_us = [&](double share) {
-    const auto rank = static_cast<size_t>(share * static_cast<double>(sorted.size() - 1));
-    return static_cast<double>(sorted[rank]) / 1000;
-  };
-  const double measured_s =
-      std::chrono::duration<double>(last_ - start_).count() - options_.warm_up_s;
-  nlohmann::json json = {{"name", "serve"},
-                         {"rate_wanted", options_.rate},
-                         {"rate_answered", static_cast<double>(sorted.size()) / measured_s},
-                         {"connections", options_.connections},
-                         {"p50_us", quantile_us(0.5)},
-                         {"p99_us", quantile_us(0.99)},
-                         {"p99_9_us", quantile_us(0.999)},
-                         {"max_us", quantile_us(1)},
-                         {"waiting_max", waiting_max_}};
-  for (const auto& [status, count] : statuses_) {
-    json["status"][std::to_string(status)] = count;
-  }
+  double measured_s = std::chrono::duration<double>(last_ - start_).count();
+  measured_s = (options_.burst_at_s > 0 ? options_.burst_at_s : measured_s) - options_.warm_up_s;
+  const double rate = static_cast<double>(latencies_ns_.size()) / measured_s;
+  const double p50 = QuantileUs(latencies_ns_, 0.5);
+  const double p99 = QuantileUs(latencies_ns_, 0.99);
+  const double p999 = QuantileUs(latencies_ns_, 0.999);
+  const double most = QuantileUs(latencies_ns_, 1);
+  const nlohmann::json json = {{"name", "serve"},
+                               {"rate_wanted", options_.rate},
+                               {"rate_answered", rate},
+                               {"p50_us", p50},
+                               {"p99_us", p99},
+                               {"p99_9_us", p999},
+                               {"max_us", most},
+                               {"waiting_max", waiting_max_},
+                               {"connections", options_.connections},
+                               {"status", Counts(statuses_)}};
   fmt::print(
       "wanted {:.0f}/s, answered {:.0f}/s: p50 {:.0f} µs, p99 {:.0f} µs, p99.9 {:.0f} µs, "
       "max {:.0f} µs; statuses {}\n",
-      options_.rate, json["rate_answered"].get<double>(), quantile_us(0.5), quantile_us(0.99),
-      quantile_us(0.999), quantile_us(1), json["status"].dump());
+      options_.rate, rate, p50, p99, p999, most, json["status"].dump());
+  fmt::print("{}\n", json.dump());
+  if (!burst_ns_.empty()) {
+    PrintBurst();
+  }
+}
+
+// Recovered: the first second after the burst from which on no second's p99 is above that of the
+// time before it, or 5 ms where that was less.
+void Load::PrintBurst() const {
+  const double bound_us = std::max(5000.0, QuantileUs(latencies_ns_, 0.99));
+  std::vector<double> p99s;
+  int64_t recovered_s = 0;
+  for (const auto& [second, latencies] : after_ns_) {
+    p99s.push_back(QuantileUs(latencies, 0.99));
+    if (p99s.back() > bound_us) {
+      recovered_s = second + 1;
+    }
+  }
+  const bool recovered = recovered_s < static_cast<int64_t>(p99s.size());
+  fmt::print("burst              {}× for {} s: p99 {:.0f} µs, statuses {}; p99 back {}\n",
+             options_.burst_factor, options_.burst_s, QuantileUs(burst_ns_, 0.99),
+             Counts(burst_statuses_).dump(),
+             recovered ? fmt::format("within {} s", recovered_s + 1) : "not at all");
+  const nlohmann::json json = {{"name", "burst"},
+                               {"factor", options_.burst_factor},
+                               {"seconds", options_.burst_s},
+                               {"p99_us", QuantileUs(burst_ns_, 0.99)},
+                               {"status", Counts(burst_statuses_)},
+                               {"recovered", recovered},
+                               {"recovered_within_s", recovered_s + 1},
+                               {"p99_us_of_each_second_after", p99s}};
   fmt::print("{}\n", json.dump());
 }
 
@@ -262,6 +340,10 @@ int main(int argc, char** argv) {
   app.add_option("--rate", options.rate, "requests due in a second")->capture_default_str();
   app.add_option("--warm-up", options.warm_up_s, "seconds that are not counted")
       ->capture_default_str();
+  app.add_option("--burst-at", options.burst_at_s, "second in which a burst begins; 0: none")
+      ->capture_default_str();
+  app.add_option("--burst-seconds", options.burst_s)->capture_default_str();
+  app.add_option("--burst-factor", options.burst_factor)->capture_default_str();
   app.add_option("--connections", options.connections)->capture_default_str();
   CLI11_PARSE(app, argc, argv);
   const auto key = Lines(options.key);
