@@ -3,13 +3,12 @@
 #include <algorithm>
 #include <array>
 #include <bit>
-#include <boost/unordered/unordered_flat_map.hpp>
 #include <chrono>
-#include <cstring>
+#include <numeric>
 #include <set>
-#include <unordered_map>
 
 #include "crypto/sha256.h"
+#include "decide/feed.h"
 #include "decide/records.h"
 
 namespace fuqi::decide {
@@ -64,125 +63,67 @@ class Durations {
 class Scoring {
  public:
   Scoring(const Labels& labels, const CompiledPack& pack)
-      : labels_(labels), pack_(pack), rules_(pack.pack().rules.size()) {}
+      : pack_(pack), lookup_(labels, pack), rules_(pack.pack().rules.size()) {}
 
   void Add(const Event& event, const Decision& decision) {
-    std::optional<bool> event_bad;
-    entities_here_.clear();
-    for (int column : labels_.columns) {
-      if (event.columns[column].is_null()) {
-        continue;
-      }
-      Entity* entity =
-          Find(table::ToText(event.columns[column], pack_.event_schema()[column].type));
-      if (entity == nullptr) {
-        continue;
-      }
-      event_bad = event_bad.value_or(false) || entity->bad;
-      if (std::ranges::find(entities_here_, entity) == entities_here_.end()) {
-        entities_here_.push_back(entity);
-      }
-    }
-    events_bad_ += event_bad.value_or(false);
+    const LabelLookup::Known& known = lookup_.Look(event);
+    entities_.resize(lookup_.entities().size());
+    events_bad_ += known.bad.value_or(false);
     for (uint32_t rule : decision.hits) {
-      if (event_bad) {
-        ++rules_[rule].alerted;
-        rules_[rule].bad_alerted += *event_bad;
+      if (known.bad) {
+        rules_[rule].Count(*known.bad, true);
       }
       const Rule& hit = pack_.pack().rules[rule];
-      for (Entity* entity : entities_here_) {
-        entity->weight += hit.shadow ? 0 : 1 + static_cast<uint64_t>(hit.then);
-        entity->rules.insert(rule);
+      for (size_t entity : known.entities) {
+        entities_[entity].weight += hit.shadow ? 0 : 1 + static_cast<uint64_t>(hit.then);
+        entities_[entity].rules.insert(rule);
       }
     }
   }
 
   void Finish(ReplaySummary& summary) {
-    // Entities that the labels list and no event shows are known all the same.
-    for (const auto& [name, bad] : labels_.bad) {
-      Find(name);
-    }
+    lookup_.LookAtAll();
+    const std::vector<LabelLookup::Entity>& known = lookup_.entities();
+    entities_.resize(known.size());
     Detection all;
-    std::vector<std::pair<const std::string*, const Entity*>> ranked;
-    for (const auto& [name, entity] : entities_) {
-      all.bad += entity.bad;
-      for (uint32_t rule : entity.rules) {
-        ++summary.rules[rule].entities.alerted;
-        summary.rules[rule].entities.bad_alerted += entity.bad;
+    for (size_t i = 0; i < known.size(); ++i) {
+      all.bad += known[i].bad;
+      for (uint32_t rule : entities_[i].rules) {
+        summary.rules[rule].entities.Count(known[i].bad, true);
       }
-      ranked.emplace_back(&name, &entity);
     }
     for (size_t rule = 0; rule < rules_.size(); ++rule) {
       summary.rules[rule].events = rules_[rule];
       summary.rules[rule].events.bad = events_bad_;
       summary.rules[rule].entities.bad = all.bad;
     }
-    std::ranges::sort(ranked, [](const auto& a, const auto& b) {
-      return a.second->weight != b.second->weight ? a.second->weight > b.second->weight
-                                                  : *a.first < *b.first;
+    std::vector<size_t> ranked(known.size());
+    std::iota(ranked.begin(), ranked.end(), 0);
+    std::ranges::sort(ranked, [&](size_t a, size_t b) {
+      return entities_[a].weight != entities_[b].weight ? entities_[a].weight > entities_[b].weight
+                                                        : known[a].name < known[b].name;
     });
     ReplaySummary::Ranking ranking;
     ranking.known = ranked.size();
     ranking.first_percent.bad = all.bad;
-    for (size_t i = 0; i < (ranked.size() + 99) / 100 && ranked[i].second->weight > 0; ++i) {
+    for (size_t i = 0; i < (ranked.size() + 99) / 100 && entities_[ranked[i]].weight > 0; ++i) {
       ++ranking.first_percent.alerted;
-      ranking.first_percent.bad_alerted += ranked[i].second->bad;
+      ranking.first_percent.bad_alerted += known[ranked[i]].bad;
     }
     summary.ranking = ranking;
   }
 
  private:
   struct Entity {
-    bool bad = false;
     uint64_t weight = 0;
     std::set<uint32_t> rules;
   };
 
-  // nullptr if nothing is known of it.
-  Entity* Find(const std::string& name) {
-    if (auto found = entities_.find(name); found != entities_.end()) {
-      return &found->second;
-    }
-    const std::optional<bool> bad = labels_.Find(name);
-    return bad ? &entities_.emplace(name, Entity{.bad = *bad}).first->second : nullptr;
-  }
-
-  const Labels& labels_;
   const CompiledPack& pack_;
+  LabelLookup lookup_;
   std::vector<Detection> rules_;
   uint64_t events_bad_ = 0;
-  std::unordered_map<std::string, Entity> entities_;  // of which something is known
-  std::vector<Entity*> entities_here_;
-};
-
-// Tells events of one run apart: half of each SHA-256 is enough for that.
-class Seen {
- public:
-  // True if the event is new to this run; kConflict if its key came before with another content.
-  Result<bool> Add(const CompiledPack& pack, const Event& event, const Digest& key_hash) {
-    bytes_.clear();
-    table::EncodeRow(pack.event_schema(), event.columns.values(), bytes_);
-    const uint128 content = Half(crypto::Sha256(bytes_));
-    auto [found, fresh] = contents_.try_emplace(Half(key_hash), content);
-    if (!fresh && found->second != content) {
-      return Err(ErrorCode::kConflict,
-                 "an event of this '{}' was decided before, with another content", pack.pack().key);
-    }
-    return fresh;
-  }
-
- private:
-  static uint128 Half(const Digest& digest) {
-    uint128 half;
-    std::memcpy(&half, digest.data(), sizeof(half));
-    return half;
-  }
-  struct Low {
-    using is_avalanching = void;
-    size_t operator()(uint128 value) const { return static_cast<size_t>(value); }
-  };
-  boost::unordered_flat_map<uint128, uint128, Low> contents_;
-  Bytes bytes_;
+  std::vector<Entity> entities_;  // as the lookup numbers them
 };
 
 Result<Decision> DecideThrough(Partition& partition, const CompiledPack& pack, const Event& event) {
@@ -230,11 +171,6 @@ class Run {
   Result<void> Add(const Event& event) {
     const Digest key_hash =
         KeyHash(pack_.event_schema()[pack_.key_column()], event.columns[pack_.key_column()]);
-    FUQI_ASSIGN_OR_RETURN(bool fresh, seen_.Add(pack_, event, key_hash));
-    if (!fresh) {
-      ++summary_.repeated;
-      return {};
-    }
     FUQI_ASSIGN_OR_RETURN(Decision decision, Decide(event));
     Count(decision, summary_);
     if (scoring_) {
@@ -250,7 +186,8 @@ class Run {
     return {};
   }
 
-  Result<ReplaySummary> Finish() {
+  Result<ReplaySummary> Finish(uint64_t repeated) {
+    summary_.repeated = repeated;
     FUQI_RETURN_IF_ERROR(Commit());
     summary_.elapsed_s = std::chrono::duration<double>(Steady::now() - begin_).count();
     summary_.decisions_per_s = static_cast<double>(summary_.events) / summary_.elapsed_s;
@@ -296,7 +233,6 @@ class Run {
   const CompiledPack& pack_;
   const ReplayOptions& options_;
   Core core_;  // decides where there is no partition
-  Seen seen_;
   ReplaySummary summary_;
   std::optional<Scoring> scoring_;
   Durations durations_;
@@ -311,13 +247,10 @@ class Run {
 Result<ReplaySummary> Replay(SourceReader& reader, const std::shared_ptr<const CompiledPack>& pack,
                              const ReplayOptions& options) {
   Run run(pack, options);
-  for (;;) {
-    FUQI_ASSIGN_OR_RETURN(std::optional<Event> event, reader.Next());
-    if (!event) {
-      return run.Finish();
-    }
-    FUQI_RETURN_IF_ERROR(run.Add(*event).At(reader.where()));
-  }
+  FUQI_ASSIGN_OR_RETURN(uint64_t repeated, FeedSource(reader, *pack, [&](const Event& event) {
+                          return run.Add(event);
+                        }));
+  return run.Finish(repeated);
 }
 
 }  // namespace fuqi::decide

@@ -9,8 +9,8 @@
 #include <string>
 #include <vector>
 
+#include "decide/detection.h"
 #include "decide/partition.h"
-#include "decide/source.h"
 
 namespace fuqi::decide {
 
@@ -22,15 +22,6 @@ struct ReplayOptions {
   const Labels* labels = nullptr;
   // Events so far; every few thousand. May be empty.
   std::function<void(uint64_t)> progress;
-};
-
-// How well one way of alerting finds what is known to be bad.
-struct Detection {
-  uint64_t alerted = 0;  // of those of which something is known
-  uint64_t bad_alerted = 0;
-  uint64_t bad = 0;
-  double precision() const { return alerted == 0 ? 0 : double(bad_alerted) / double(alerted); }
-  double recall() const { return bad == 0 ? 0 : double(bad_alerted) / double(bad); }
 };
 
 struct RuleSummary {

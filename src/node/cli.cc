@@ -225,6 +225,7 @@ int RunCli(const std::vector<std::string>& arguments, Context& context) {
   AddSqlCommands(cli);
   AddPackCommands(cli);
   AddReplayCommands(cli);
+  AddBacktestCommand(cli);
   AddDecideCommands(cli);
   AddEvidenceCommands(cli);
   AddServeCommands(cli);

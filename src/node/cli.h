@@ -63,6 +63,7 @@ class Cli {
 void AddSqlCommands(Cli& cli);       // sql
 void AddPackCommands(Cli& cli);      // pack check, pack test, pack diff
 void AddReplayCommands(Cli& cli);    // replay
+void AddBacktestCommand(Cli& cli);   // backtest
 void AddDecideCommands(Cli& cli);    // decide
 void AddEvidenceCommands(Cli& cli);  // explain, reperform, log head, log proof
 void AddServeCommands(Cli& cli);     // serve, key new

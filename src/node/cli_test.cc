@@ -394,6 +394,51 @@ TEST_F(Command, ComparesAndReplaysGeneratedEvents) {
     EXPECT_EQ(rule["events"]["precision"].is_null(), rule["hits"] == 0) << rule;
   }
   EXPECT_EQ(Run({"replay", pack, "--source", "nope", "--input", data + "/labels.csv"}).code, 1);
+
+  // A version of the log, by its hash, against one in a folder: the log's own events.
+  const std::string hash = second["pack_hash"].get<std::string>().substr(0, 12);
+  const std::string newer = dir_ / "newer";
+  std::filesystem::copy(pack, newer, std::filesystem::copy_options::recursive);
+  std::ofstream(newer + "/pack.toml", std::ios::app)
+      << "[[rule]]\nid = \"always\"\nwhen = \"amount > 0\"\nthen = \"review\"\n"
+         "reason = { zh = \"总是\", en = \"always\" }\n";
+  const std::string chart = dir_ / "chart.svg";
+  ran = Run({"backtest", hash, newer, "--log", dir_ / "log", "--source", "generated", "--labels",
+             data + "/labels.csv", "--chart", chart, "--json"});
+  ASSERT_EQ(ran.code, 0) << ran.err;
+  const Json backtest = Json::parse(ran.out);
+  EXPECT_EQ(backtest["events"], first["events"]);
+  EXPECT_EQ(backtest["total"]["before"]["alerts"], first["alerts"]);
+  EXPECT_EQ(backtest["total"]["after"]["alerts"], first["events"]);
+  EXPECT_EQ(backtest["rules"].back()["in"], "after");
+  EXPECT_EQ(backtest["rules"].back()["after"]["hits"], first["events"]);
+  EXPECT_EQ(backtest["rules"].back()["after"]["detection"]["recall"], 1.0);
+  EXPECT_TRUE(std::filesystem::exists(chart));
+  ran = Run(
+      {"backtest", pack, newer, "--source", "generated", "--input", data + "/transactions.csv"});
+  EXPECT_EQ(ran.code, 0) << ran.err;
+  EXPECT_NE(ran.out.find("always (new)"), std::string::npos) << ran.out;
+}
+
+TEST_F(Command, RefusesABacktestOfWhatCannotBeCompared) {
+  const std::string pack = dir_ / "pack";
+  const std::string log = dir_ / "log";
+  Run({"decide", pack, "--log", log}, Line("a"));
+  const std::string other = dir_ / "other";
+  dir_.Write("other/pack.toml", decide::SmallPackWith("name = \"small\"", "name = \"other\""));
+  auto code = [&](std::vector<std::string> arguments) {
+    arguments.insert(arguments.begin(), "backtest");
+    return Run(std::move(arguments)).code;
+  };
+  EXPECT_EQ(code({pack, pack, "--log", log}), 0);
+  EXPECT_EQ(code({pack, other, "--log", log}), 1) << "two packs";
+  EXPECT_EQ(code({other, other, "--log", log}), 1) << "a log of another pack";
+  EXPECT_EQ(code({"0123456789", pack, "--log", log}), 1) << "no such version";
+  EXPECT_EQ(code({"0123456789", pack}), 2);
+  EXPECT_EQ(code({pack, pack}), 2) << "no events";
+  EXPECT_EQ(code({pack, pack, "--input", "f"}), 2) << "no source";
+  EXPECT_EQ(code({pack, pack, "--log", log, "--chart", "chart.pdf"}), 2);
+  EXPECT_EQ(code({pack, pack, "--log", dir_ / "nothing"}), 1);
 }
 
 TEST_F(Command, ShowsProgressOnlyWhenItTakesLong) {

@@ -1,0 +1,40 @@
+#pragma once
+
+// The events of a file or of a log, each once and in order of arrival, for whoever folds them.
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/disk.h"
+#include "decide/change.h"
+#include "decide/records.h"
+#include "decide/source.h"
+
+namespace fuqi::decide {
+
+// An error ends the feed, which adds the place to it.
+using TakeEvent = std::function<Result<void>(const Event&)>;
+// What changed the committed state between events, with its record's sequence number.
+using TakeChange = std::function<Result<void>(const Change&, uint64_t)>;
+
+// Reads `reader` to its end; gives the number of rows left out because they repeat an earlier one.
+// kConflict: a row that has an earlier one's key and another content.
+Result<uint64_t> FeedSource(SourceReader& reader, const CompiledPack& pack, const TakeEvent& take);
+
+// The events of the log of the partition in `dir`, as `pack`'s table has them, and the changes
+// between them, without a lock: a node may go on writing. kConflict: a log of another pack, or
+// whose events do not fit its table.
+Result<void> FeedLog(Disk& disk, const std::string& dir, const CompiledPack& pack,
+                     const TakeEvent& take, const TakeChange& change);
+
+// The pack versions that a partition's log holds.
+struct LoggedVersion {
+  uint64_t seq = 0;
+  PublishRecord publish;
+};
+Result<std::vector<LoggedVersion>> VersionsInLog(Disk& disk, const std::string& dir);
+
+}  // namespace fuqi::decide
