@@ -48,7 +48,7 @@ struct Meaning {
 };
 
 TEST(Bind, MakesEveryCastAndConstantExplicit) {
-  const Meaning kMeanings[] = {
+  constexpr Meaning kMeanings[] = {
       {"amount >= 100", R"(("amount" >= CAST('100.00' AS DECIMAL(18,2))))"},
       {"amount + n", R"(("amount" + CAST("n" AS DECIMAL(18,2))))"},
       {"AMOUNT * \"n\"", R"(("amount" * CAST("n" AS DECIMAL(18,0))))"},
@@ -81,7 +81,7 @@ TEST(Bind, MakesEveryCastAndConstantExplicit) {
 }
 
 TEST(Bind, TakesConstantsAsDuckDbFoldsThem) {
-  const Meaning kMeanings[] = {
+  constexpr Meaning kMeanings[] = {
       {"1.5 + 2.25", "CAST('3.75' AS DECIMAL(4,2))"},
       {"DATE '2024-01-31' + INTERVAL 1 MONTH", "CAST('2024-02-29 00:00:00' AS TIMESTAMP)"},
       {"ts - INTERVAL '36 hours'",
@@ -118,7 +118,7 @@ void ExpectRefused(std::span<const Refusal> refusals) {
 }
 
 TEST(Bind, RefusesNamesThatAreNotThere) {
-  const Refusal kRefusals[] = {
+  const Refusal refusals[] = {
       {"n + amont", "not_found 1:5 ", "did you mean \"amount\"?"},
       {"n +\n  '中文' || zzzzzz", "not_found 2:11 ", "\"zzzzzz\""},
       {"rowid", "not_found 1:1 ", "\"rowid\""},
@@ -127,11 +127,11 @@ TEST(Bind, RefusesNamesThatAreNotThere) {
       {"count(*) OVER zz", "not_found 1:15 ", "\"zz\""},
       {"txn_id.x", "unsupported 1:1 ", "without a table"},
   };
-  ExpectRefused(kRefusals);
+  ExpectRefused(refusals);
 }
 
 TEST(Bind, RefusesTextThatWouldSilentlyBecomeAnotherType) {
-  const Refusal kRefusals[] = {
+  const Refusal refusals[] = {
       {"payer = 1", "type_mismatch 1:1 ", "INTEGER"},
       {"1 = payer", "type_mismatch 1:5 ", "INTEGER"},
       {"n = '1'", "type_mismatch 1:5 ", "INTEGER"},
@@ -145,7 +145,7 @@ TEST(Bind, RefusesTextThatWouldSilentlyBecomeAnotherType) {
       {"count(*) FILTER (WHERE payee) OVER w", "type_mismatch 1:24 ", "BOOLEAN"},
       {"lag(n, 1, '0') OVER w", "type_mismatch 1:11 ", "INTEGER"},
   };
-  ExpectRefused(kRefusals);
+  ExpectRefused(refusals);
   EXPECT_EQ(Bound("CAST(payer AS INTEGER) = 1"),
             R"((CAST("payer" AS INTEGER) = CAST('1' AS INTEGER)))");
   EXPECT_EQ(Bound("payer::INTEGER = 1"), R"((CAST("payer" AS INTEGER) = CAST('1' AS INTEGER)))");
@@ -155,7 +155,7 @@ TEST(Bind, RefusesTextThatWouldSilentlyBecomeAnotherType) {
 }
 
 TEST(Bind, RefusesDivisorsThatCouldBeZero) {
-  const Refusal kRefusals[] = {
+  const Refusal refusals[] = {
       {"amount / n", "unsupported 1:8 ", "x / nullif(y, 0)"},
       {"amount / 0", "unsupported 1:8 ", "nullif"},
       {"amount / 0.0", "unsupported 1:8 ", "nullif"},
@@ -176,7 +176,7 @@ TEST(Bind, RefusesDivisorsThatCouldBeZero) {
       {"amount / count(*) FILTER (WHERE night) OVER w", "unsupported 1:8 ", "nullif"},
       {"1 / 0", "unsupported 1:3 ", "finite"},
   };
-  ExpectRefused(kRefusals);
+  ExpectRefused(refusals);
   for (const char* text :
        {"amount / 2", "amount / -2.5", "amount / nullif(n, 0)", "amount / nullif(amount - n, 0)",
         "amount / greatest(n, 1)", "amount / greatest(0.01, rate)", "amount / count(*) OVER w",
@@ -189,7 +189,7 @@ TEST(Bind, RefusesDivisorsThatCouldBeZero) {
 }
 
 TEST(Bind, RefusesWhatIsNotListedByNameAndPlace) {
-  const Refusal kRefusals[] = {
+  const Refusal refusals[] = {
       {"1 + (SELECT 1)", "unsupported 1:5 ", "a subquery"},
       {"n IN (SELECT 1)", "unsupported 1:3 ", "a subquery"},
       {"EXISTS (SELECT 1)", "unsupported 1:1 ", "a subquery"},
@@ -238,7 +238,7 @@ TEST(Bind, RefusesWhatIsNotListedByNameAndPlace) {
       {"DATE '2024-13-01' = day", "out_of_range 1:19 ", "has no value"},
       {"127::TINYINT + 1::TINYINT", "out_of_range 1:14 ", "has no value"},
   };
-  ExpectRefused(kRefusals);
+  ExpectRefused(refusals);
 }
 
 TEST(Bind, RefusesWindowsWhoseDefinitionIsNotWithinTheRules) {
@@ -253,7 +253,7 @@ TEST(Bind, RefusesWindowsWhoseDefinitionIsNotWithinTheRules) {
     return fmt::format("{} {}:{} {}", where.field, where.line, where.column,
                        level.error().message());
   };
-  const Refusal kRefusals[] = {
+  const Refusal refusals[] = {
       {"ORDER BY amount", "x 1:10 ", "ts"},
       {"ORDER BY ts DESC", "x 1:13 ", "rising"},
       {"ORDER BY ts, n", "x 1:12 ", "rising"},
@@ -288,7 +288,7 @@ TEST(Bind, RefusesWindowsWhoseDefinitionIsNotWithinTheRules) {
       {"PARTITION BY ORDER BY ts", "x 1:", ""},
       {"ORDER BY ts) AS (SELECT 1", "x 1:12 ", "never opened"},
   };
-  for (const Refusal& refusal : kRefusals) {
+  for (const Refusal& refusal : refusals) {
     const std::string said = bind(refusal.text);
     EXPECT_TRUE(said.starts_with(refusal.place)) << refusal.text << "\n  " << said;
     EXPECT_NE(said.find(refusal.message), std::string::npos) << refusal.text << "\n  " << said;
@@ -404,7 +404,7 @@ TEST(Bind, ReadsWhatStandsBesideTheArguments) {
   EXPECT_EQ(ToSql(*windows[0].parameter, level->input), "CAST('0.95' AS DECIMAL(3,2))");
   EXPECT_EQ(ToSql(*windows[1].parameter, level->input), "';'");
   EXPECT_EQ(windows[2].function, "stddev_samp");
-  const Refusal kRefusals[] = {
+  const Refusal refusals[] = {
       {"quantile_disc(amount, -0.5) OVER w", "unsupported 1:", "from 0 to 1"},
       {"quantile_disc(payee, 0.5) OVER w", "unsupported 1:", "quantile_disc"},
       {"string_agg(payee, ';') OVER w", "unsupported 1:", "ORDER BY x"},
@@ -415,7 +415,7 @@ TEST(Bind, ReadsWhatStandsBesideTheArguments) {
       {"sum(n ORDER BY n) OVER w", "unsupported 1:", "ORDER BY"},
       {"ts AT TIME ZONE 'UTC' IS NULL", "unsupported 1:", "from one zone to another"},
   };
-  ExpectRefused(kRefusals);
+  ExpectRefused(refusals);
 }
 
 TEST(Bind, TakesTypesFromDuckDbAlone) {

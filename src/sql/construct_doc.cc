@@ -88,10 +88,7 @@ std::string Units() {
   return units;
 }
 
-}  // namespace
-
-std::string SqlDoc(Language language) {
-  const Words words{language == Language::kChinese};
+std::string Introduction(const Words& words) {
   std::string doc;
   doc += words(
       "# The SQL of fragments\n\n"
@@ -134,16 +131,11 @@ std::string SqlDoc(Language language) {
       "- 因含义与外观不符而拒绝：`0xFF`、`1_000`、`X'41'`、`E'…'`、`7%-2`（请写 `7 % -2`）、`<=>`、"
       "引号外的 Unicode 空格。\n"
       "- 类型有 BOOLEAN、各种整数、DECIMAL、DOUBLE、VARCHAR、DATE、TIMESTAMP 与 INTERVAL。\n");
-  doc += fmt::format("- {}: {}\n\n",
-                     words("A unit of `date_trunc`, `date_part` and `date_diff` is one of",
-                           "`date_trunc`、`date_part`、`date_diff` 的单位须为"),
-                     Units());
-  doc += Table(words, words("Syntax", "语法"), {Kind::kSyntax});
-  doc += Table(words, words("Operators and functions", "运算符与函数"),
-               {Kind::kOperator, Kind::kFunction});
-  doc += Casts(words);
-  doc += Table(words, words("Window functions", "窗口函数"), {Kind::kWindow});
-  doc += words(
+  return doc;
+}
+
+std::string WindowRules(const Words& words) {
+  return std::string(words(
       "## Windows\n\n"
       "A window is defined under a name and used by it: `count(*) OVER payee_1d`.\n\n"
       "```\n"
@@ -184,7 +176,24 @@ std::string SqlDoc(Language language) {
       "按序到达的事件，每个窗口的步数有界，与范围内的行数无关：`quantile_disc` "
       "正比于不同值的个数除以 "
       "64，`string_agg` 正比于不同文本的个数。从首行开始的范围随规则包一直保留；带 "
-      "`quantile_disc`、`string_agg` 或 `DISTINCT` 时，随不同值的个数增长。\n");
+      "`quantile_disc`、`string_agg` 或 `DISTINCT` 时，随不同值的个数增长。\n"));
+}
+
+}  // namespace
+
+std::string SqlDoc(Language language) {
+  const Words words{language == Language::kChinese};
+  std::string doc = Introduction(words);
+  doc += fmt::format("- {}: {}\n\n",
+                     words("A unit of `date_trunc`, `date_part` and `date_diff` is one of",
+                           "`date_trunc`、`date_part`、`date_diff` 的单位须为"),
+                     Units());
+  doc += Table(words, words("Syntax", "语法"), {Kind::kSyntax});
+  doc += Table(words, words("Operators and functions", "运算符与函数"),
+               {Kind::kOperator, Kind::kFunction});
+  doc += Casts(words);
+  doc += Table(words, words("Window functions", "窗口函数"), {Kind::kWindow});
+  doc += WindowRules(words);
   return doc;
 }
 

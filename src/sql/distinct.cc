@@ -97,7 +97,8 @@ void DistinctTable::Put(const DistinctKey& key, const EventPlace& place) {
   slot.key = key;
   if (key.text && texts_ == Texts::kOwned) {
     char* copy = new char[key.high];
-    std::copy_n(key.AsText().data(), key.high, copy);
+    const std::string_view text = key.AsText();
+    std::ranges::copy(text, copy);
     slot.key.low = reinterpret_cast<uint64_t>(copy);
     text_bytes_ += key.high;
   }

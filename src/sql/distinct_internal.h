@@ -29,7 +29,9 @@ struct DistinctKey {
   bool text = false;
 
   static DistinctKey Of(const table::Datum& value);
-  std::string_view AsText() const { return {reinterpret_cast<const char*>(low), high}; }
+  std::string_view AsText() const {
+    return {reinterpret_cast<const char*>(low), high};  // NOLINT(performance-no-int-to-ptr)
+  }
 
   // The text, or the two words. FromBytes borrows a text; none where the length is wrong.
   std::string ToBytes() const;

@@ -107,7 +107,7 @@ std::string OfSelect(const std::string& sql) {
 }
 
 TEST(LineageOfSelect, FollowsEachKindOfNode) {
-  const std::pair<const char*, const char*> kCases[] = {
+  constexpr std::pair<const char*, const char*> kCases[] = {
       {"SELECT payer AS a, amount * 2 AS b FROM t",
        "a <- t.payer:IDENTITY\nb <- t.amount:TRANSFORMATION\n"},
       {"SELECT n FROM t WHERE night", "n <- t.n:IDENTITY t.night:FILTER\n"},

@@ -65,7 +65,7 @@ struct Said {
 };
 
 TEST(ParseExpression, RefusesWhatDoesNotMeanWhatItLooksLike) {
-  const Said kSaid[] = {
+  constexpr Said kSaid[] = {
       {"n + 0xFF", "1:5 0xFF is no number here"},
       {"n = 1_000", "1:5 1_000 is no number here"},
       {"n = 1e5x", "1:5 1e5x is no number here"},
@@ -100,7 +100,7 @@ TEST(ParseExpression, RefusesWhatDoesNotMeanWhatItLooksLike) {
 }
 
 TEST(ParseExpression, StaysWithinItsParentheses) {
-  const Said kSaid[] = {
+  constexpr Said kSaid[] = {
       {"n) FROM secrets --", "1:2 this parenthesis was never opened"},
       {"n) AS a, (n", "1:2 this parenthesis was never opened"},
       {"(n", "1:1 this parenthesis is never closed"},

@@ -139,15 +139,15 @@ TEST(Program, HasTheBoundsOfEachType) {
     Type type;
     int128 most;
   };
-  const Bound kBounds[] = {{kTinyInt, 127},
-                           {{TypeId::kSmallInt}, INT16_MAX},
-                           {kInteger, INT32_MAX},
-                           {kBigInt, INT64_MAX},
-                           {{TypeId::kHugeInt}, kInt128Max},
-                           {{TypeId::kUTinyInt}, 255},
-                           {{TypeId::kUBigInt}, UINT64_MAX},
-                           {table::Decimal(4, 2), 9999},
-                           {table::Decimal(38, 0), kPowersOfTen[38] - 1}};
+  constexpr Bound kBounds[] = {{kTinyInt, 127},
+                               {{TypeId::kSmallInt}, INT16_MAX},
+                               {kInteger, INT32_MAX},
+                               {kBigInt, INT64_MAX},
+                               {{TypeId::kHugeInt}, kInt128Max},
+                               {{TypeId::kUTinyInt}, 255},
+                               {{TypeId::kUBigInt}, UINT64_MAX},
+                               {table::Decimal(4, 2), 9999},
+                               {table::Decimal(38, 0), kPowersOfTen[38] - 1}};
   for (const Bound& bound : kBounds) {
     const Expr sum = Call("+", bound.type, {Column(0, bound.type), Column(1, bound.type)});
     EXPECT_EQ(Value(sum, {Datum::Int(bound.most - 1), Datum::Int(1)}),
@@ -216,7 +216,7 @@ struct TextCast {
 };
 
 TEST(Cast, ReadsTextsAsDuckDbDoes) {
-  const TextCast kCasts[] = {
+  constexpr TextCast kCasts[] = {
       {" 12 ", kInteger, "12"},
       {"+5", kInteger, "5"},
       {"1e3", kInteger, "1000"},
@@ -380,7 +380,7 @@ TEST(Program, RefusesByNameAndPlace) {
     Expr expr;
     const char* words;
   };
-  const Refused kRefused[] = {
+  const Refused refusals[] = {
       {Call("hash", kBigInt, {Column(0, kText)}, 3), "'hash'"},
       {Call("+", kText, {Column(0, kText), Column(1, kText)}, 3), "'+' on (VARCHAR, VARCHAR)"},
       {Call("-", {TypeId::kUTinyInt}, {Column(0, {TypeId::kUTinyInt})}, 3), "'-' on (UTINYINT)"},
@@ -388,7 +388,7 @@ TEST(Program, RefusesByNameAndPlace) {
       {Node(Kind::kCast, kTimestamp, {Column(0, kInteger)}, "", 3),
        "a cast from INTEGER to TIMESTAMP"},
   };
-  for (const Refused& refused : kRefused) {
+  for (const Refused& refused : refusals) {
     Position at = -1;
     auto program = Program::Compile(Node(Kind::kIsNull, kBoolean, {refused.expr}), &at);
     ASSERT_FALSE(program.has_value()) << refused.words;

@@ -218,7 +218,7 @@ TEST(WindowState, RefusesWhatItCannotRunByName) {
   leads.offset = -1;
   Window changing = Over("lag", "amount", 0);
   changing.fallback = ColumnOf("amount");
-  const Refused kRefused[] = {
+  const Refused refusals[] = {
       {Over("median", "amount", 10), "'median'"},
       {Over("sum", "key", 10), "'sum'"},
       {Over("avg", "flag", 10), "'avg'"},
@@ -228,7 +228,7 @@ TEST(WindowState, RefusesWhatItCannotRunByName) {
       {leads, "lag"},
       {changing, "lag"},
   };
-  for (const Refused& refused : kRefused) {
+  for (const Refused& refused : refusals) {
     Level level;
     level.input = Input();
     level.windows = {Over("count_star", nullptr, 1), refused.window};
