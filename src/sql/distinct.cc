@@ -21,10 +21,6 @@ uint64_t HashOf(const DistinctKey& key) {
                   : Mix(key.low + 0x9e3779b97f4a7c15 * (key.high + 1));
 }
 
-bool Equal(const DistinctKey& a, const DistinctKey& b) {
-  return a.text ? a.AsText() == b.AsText() : a.low == b.low && a.high == b.high;
-}
-
 }  // namespace
 
 DistinctKey DistinctKey::Of(const table::Datum& value) {
@@ -69,7 +65,7 @@ std::optional<DistinctKey> DistinctKey::FromBytes(std::string_view bytes, bool t
 
 uint64_t DistinctTable::Probe(const DistinctKey& key) const {
   uint64_t at = HashOf(key) & (capacity_ - 1);
-  while (slots_[at].used && !Equal(slots_[at].key, key)) {
+  while (slots_[at].used && !(slots_[at].key == key)) {
     at = (at + 1) & (capacity_ - 1);
   }
   return at;

@@ -33,6 +33,10 @@ struct DistinctKey {
     return {reinterpret_cast<const char*>(low), high};  // NOLINT(performance-no-int-to-ptr)
   }
 
+  friend bool operator==(const DistinctKey& a, const DistinctKey& b) {
+    return a.text ? a.AsText() == b.AsText() : a.low == b.low && a.high == b.high;
+  }
+
   // The text, or the two words. FromBytes borrows a text; none where the length is wrong.
   std::string ToBytes() const;
   static std::optional<DistinctKey> FromBytes(std::string_view bytes, bool text);

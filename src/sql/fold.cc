@@ -275,15 +275,13 @@ Result<Datum> Finish(const WindowPlan& window, const Summary& summary) {
 Moving NewMoving(const WindowPlan& window) {
   switch (NeedsOf(window.function)) {
     case Needs::kNothing:
+    case Needs::kExtreme:    // made when the rows
+    case Needs::kDifferent:  // are many
       return {};
     case Needs::kSum:
       return {.state = Sum()};
     case Needs::kSums:
       return {.state = Sums(SumsOf(window.function))};
-    case Needs::kExtreme:
-      return {.state = Candidates()};
-    case Needs::kDifferent:
-      return {.state = DistinctTable(DistinctTable::Texts::kBorrowed)};
     case Needs::kOrder:
       return {.state = RankList()};
   }

@@ -151,6 +151,10 @@ class Store {
   void Count(const WindowPlan& window, const uint8_t* entry, Moving& moving) const;
   // The entry comes into the frame behind all others, leaves it as the first, or comes back there.
   void Admit(Entity& entity, size_t frame, uint64_t index);
+  // The part of it that concerns candidates and tables, where the frame keeps them.
+  void Note(Entity& entity, const WindowPlan& window, uint64_t index);
+  // Makes or drops them as the frame's rows are many or few.
+  void SuitToSize(Entity& entity, size_t frame);
   void Evict(Entity& entity, size_t frame, uint64_t index);
   void Readmit(Entity& entity, size_t frame, uint64_t index);
   // Counts the entry in a frame that grows.
@@ -175,6 +179,9 @@ class Store {
   // For the newest entry: from the running states.
   Result<Datum> ValueAtEnd(Entity& entity, const WindowPlan& window);
   Result<Datum> ValueOfMoving(const Entity& entity, const WindowPlan& window);
+  // Of a frame that keeps no candidates or table. There is a row that counts.
+  uint64_t ExtremeAmongFew(const Entity& entity, const WindowPlan& window, const Span& span);
+  Datum DifferentAmongFew(const Entity& entity, const WindowPlan& window, const Span& span);
   // For an entry that others follow: by a scan of its own frame.
   Result<Datum> ValueAt(Entity& entity, const WindowPlan& window, uint64_t index);
   // A text in the result lives until the next one.
