@@ -38,12 +38,12 @@ bool TakesTwoWords(Slot::Form form) {
 template <class T>
 T Load(const uint8_t* from) {
   T value;
-  std::memcpy(&value, from, sizeof(T));
+  std::memcpy(static_cast<void*>(&value), from, sizeof(T));
   return value;
 }
 template <class T>
 void Keep(uint8_t* to, T value) {
-  std::memcpy(to, &value, sizeof(T));
+  std::memcpy(to, static_cast<const void*>(&value), sizeof(T));
 }
 
 }  // namespace

@@ -208,9 +208,10 @@ class PlanTracer {
       size_t i = 0;
       for (const Json& expr : row) {
         if (i == relation.columns.size() ||
-            !Walk(expr, {Inputs()}, Influence::kIdentity, relation.columns[i++])) {
+            !Walk(expr, {Inputs()}, Influence::kIdentity, relation.columns[i])) {
           return std::nullopt;
         }
+        ++i;
       }
     }
     return relation;

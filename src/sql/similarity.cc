@@ -151,7 +151,8 @@ double Jaro(std::string_view a, std::string_view b) {
   const auto common = static_cast<double>(in_b.size());
   double similarity = common / static_cast<double>(a.size());
   similarity += common / static_cast<double>(b.size());
-  similarity += (common - static_cast<double>(displaced / 2)) / common;
+  const size_t transpositions = displaced / 2;
+  similarity += (common - static_cast<double>(transpositions)) / common;
   return similarity / 3.0;
 }
 

@@ -44,6 +44,8 @@ bool AddInterval(int64_t us, const table::Interval& interval, int64_t& out) {
 
 namespace {
 
+constexpr int64_t kDayS = kDayUs / kSecondUs;
+
 using Children = const std::vector<Expr>&;
 using table::Interval;
 
@@ -216,7 +218,7 @@ bool RunEpoch(const Operation& operation, Args args, Machine&, Datum& out) {
     return Give(Datum::Null(), out);
   }
   return Give(Datum::Double(operation.args.back().id == TypeId::kDate
-                                ? static_cast<double>(days * (kDayUs / kSecondUs))
+                                ? static_cast<double>(days * kDayS)
                                 : static_cast<double>(static_cast<int64_t>(value.i)) /
                                       static_cast<double>(kSecondUs)),
               out);

@@ -177,6 +177,64 @@ void KeepFrame(const Window& window, const Event& now, std::vector<const Event*>
   }
 }
 
+// Of rows that have the argument, at least one: a value that one of them has.
+std::optional<Datum> Chosen(const Window& window, std::vector<const Event*> rows) {
+  const auto arg = [&](const Event& event) { return event.columns[window.args[0].column]; };
+  if (window.function == "arg_min" || window.function == "arg_max") {
+    const int by = window.args[1].column;
+    const Event* best = rows[0];
+    for (const Event* row : rows) {
+      const Datum& a = row->columns[by];
+      const Datum& b = best->columns[by];
+      best = (window.function == "arg_min" ? Less(a, b) : Less(b, a)) ? row : best;
+    }
+    return arg(*best);
+  }
+  if (window.function == "quantile_disc") {
+    std::stable_sort(rows.begin(), rows.end(), [&](const Event* a, const Event* b) {
+      return Less(arg(*a), arg(*b)) || (!Less(arg(*b), arg(*a)) && SignBelow(arg(*a), arg(*b)));
+    });
+    const double rank = std::ceil(static_cast<double>(rows.size()) * kQuarter);
+    return arg(*rows[static_cast<size_t>(std::max(rank, 1.0)) - 1]);
+  }
+  if (window.function == "min" || window.function == "max") {
+    Datum best = arg(*rows[0]);
+    for (const Event* row : rows) {
+      if (window.function == "min" ? Less(arg(*row), best) : Less(best, arg(*row))) {
+        best = arg(*row);
+      }
+    }
+    return best;
+  }
+  return std::nullopt;
+}
+
+// sum and avg of at least one row.
+Datum SumOracle(const Window& window, const std::vector<const Event*>& rows) {
+  const auto arg = [&](const Event& event) { return event.columns[window.args[0].column]; };
+  const bool average = window.function == "avg";
+  if (window.args[0].type.id == TypeId::kDouble) {
+    Wide sum = 0;
+    for (const Event* row : rows) {
+      sum += Wide(arg(*row).d);
+    }
+    return Datum::Double((average ? sum / rows.size() : sum).convert_to<double>());
+  }
+  int128 sum = 0;
+  for (const Event* row : rows) {
+    sum += arg(*row).i;
+  }
+  if (!average) {
+    return Datum::Int(sum);
+  }
+  long double scale = 1;
+  for (int i = 0; i < window.args[0].type.scale; ++i) {
+    scale *= 10;
+  }
+  return Datum::Double(static_cast<double>(static_cast<long double>(sum) /
+                                           (static_cast<long double>(rows.size()) * scale)));
+}
+
 Datum Oracle(const Window& window, const std::vector<Event>& events, const Event& now) {
   std::vector<const Event*> rows;
   for (const Event& event : events) {
@@ -218,28 +276,14 @@ Datum Oracle(const Window& window, const std::vector<Event>& events, const Event
   if (rows.empty()) {
     return Datum::Null();
   }
-  if (window.function == "arg_min" || window.function == "arg_max") {
-    const int by = window.args[1].column;
-    const Event* best = rows[0];
-    for (const Event* row : rows) {
-      const Datum& a = row->columns[by];
-      const Datum& b = best->columns[by];
-      best = (window.function == "arg_min" ? Less(a, b) : Less(b, a)) ? row : best;
-    }
-    return arg(*best);
+  if (const std::optional<Datum> chosen = Chosen(window, rows)) {
+    return *chosen;
   }
   if (window.function == "bool_and" || window.function == "bool_or") {
     const auto is_true = [&](const Event* row) { return arg(*row).is_true(); };
     return Datum::Bool(window.function == "bool_and"
                            ? std::all_of(rows.begin(), rows.end(), is_true)
                            : std::any_of(rows.begin(), rows.end(), is_true));
-  }
-  if (window.function == "quantile_disc") {
-    std::stable_sort(rows.begin(), rows.end(), [&](const Event* a, const Event* b) {
-      return Less(arg(*a), arg(*b)) || (!Less(arg(*b), arg(*a)) && SignBelow(arg(*a), arg(*b)));
-    });
-    const double rank = std::ceil(static_cast<double>(rows.size()) * kQuarter);
-    return arg(*rows[static_cast<size_t>(std::max(rank, 1.0)) - 1]);
   }
   if (window.function == "string_agg") {
     std::set<std::string> texts;
@@ -257,36 +301,7 @@ Datum Oracle(const Window& window, const std::vector<Event>& events, const Event
       window.function == "corr") {
     return SpreadOracle(window, rows);
   }
-  if (window.function == "min" || window.function == "max") {
-    Datum best = arg(*rows[0]);
-    for (const Event* row : rows) {
-      if (window.function == "min" ? Less(arg(*row), best) : Less(best, arg(*row))) {
-        best = arg(*row);
-      }
-    }
-    return best;
-  }
-  const bool average = window.function == "avg";
-  if (window.args[0].type.id == TypeId::kDouble) {
-    Wide sum = 0;
-    for (const Event* row : rows) {
-      sum += Wide(arg(*row).d);
-    }
-    return Datum::Double((average ? sum / rows.size() : sum).convert_to<double>());
-  }
-  int128 sum = 0;
-  for (const Event* row : rows) {
-    sum += arg(*row).i;
-  }
-  if (!average) {
-    return Datum::Int(sum);
-  }
-  long double scale = 1;
-  for (int i = 0; i < window.args[0].type.scale; ++i) {
-    scale *= 10;
-  }
-  return Datum::Double(static_cast<double>(static_cast<long double>(sum) /
-                                           (static_cast<long double>(rows.size()) * scale)));
+  return SumOracle(window, rows);
 }
 
 // ---- Generators.
