@@ -16,9 +16,10 @@ namespace fuqi::decide {
 namespace {
 
 sql::Fragment ToSqlFragment(std::string name, const Fragment& fragment) {
-  return {.name = std::move(name), .text = fragment.text, .place = [&fragment](size_t offset) {
-            return fragment.At(static_cast<int64_t>(offset));
-          }};
+  return {.name = std::move(name),
+          .text = fragment.text,
+          .place = [&fragment](size_t offset) { return fragment.At(static_cast<int64_t>(offset)); },
+          .generated = !fragment.parts.empty()};
 }
 
 void ForEachWindow(const sql::Expr& expr, const std::function<void(int)>& visit) {
@@ -69,6 +70,7 @@ class PackCompiler {
   Result<void> Run() {
     FUQI_RETURN_IF_ERROR(CheckNames());
     FUQI_RETURN_IF_ERROR(ParseWindows());
+    FUQI_RETURN_IF_ERROR(CheckMade());
     FUQI_RETURN_IF_ERROR(ParseFeatures());
     FUQI_RETURN_IF_ERROR(OrderFeatures());
     FUQI_RETURN_IF_ERROR(BindGraphs());
@@ -87,6 +89,8 @@ class PackCompiler {
 
   Result<void> CheckNames();
   Result<void> ParseWindows();
+  // What features are made of, before it is part of them.
+  Result<void> CheckMade();
   Result<void> ParseFeatures();
   Result<void> OrderFeatures();
   Result<void> BindGraphs();
@@ -196,6 +200,25 @@ Result<void> PackCompiler::ParseWindows() {
                           sql::ParseWindow(binder_, windows_.back(), pack_.time));
     FUQI_RETURN_IF_ERROR(
         Resolve(windows_.back(), parsed.expression.columns, window_reads_.emplace_back()));
+  }
+  return {};
+}
+
+Result<void> PackCompiler::CheckMade() {
+  for (const DecisionTable& table : pack_.tables) {
+    for (const DecisionTable::Input& input : table.inputs) {
+      const sql::Fragment fragment{
+          .name = table.name, .text = input.name, .place = [&](size_t) { return input.where; }};
+      Reads unused;
+      FUQI_RETURN_IF_ERROR(Resolve(fragment, {{input.name, 0}}, unused));
+    }
+  }
+  for (const Score& score : pack_.scores) {
+    for (const Score::Points& points : score.points) {
+      const sql::Fragment when =
+          ToSqlFragment(fmt::format("{}.{}", score.name, points.id), points.when);
+      FUQI_RETURN_IF_ERROR(sql::ParseExpression(binder_, when, window_names_));
+    }
   }
   return {};
 }
@@ -648,6 +671,21 @@ void CompiledPack::BoundGraph::Read(std::span<const table::Datum> values, int64_
   for (int i : {0, 1}) {
     event.risks[i] = risks[i] >= 0 ? values[risks[i]] : table::Datum::Null();
   }
+}
+
+std::vector<Error> CompiledPack::Findings() const {
+  std::vector<Error> findings;
+  for (const DecisionTable& table : pack_.tables) {
+    std::vector<table::Type> types;
+    for (const DecisionTable::Input& input : table.inputs) {
+      const int column = table::FindColumn(event_schema_, input.name);
+      types.push_back(column >= 0
+                          ? event_schema_[column].type
+                          : feature_schema_[table::FindColumn(feature_schema_, input.name)].type);
+    }
+    std::ranges::move(TableFindings(table, types), std::back_inserter(findings));
+  }
+  return findings;
 }
 
 int CompiledPack::steps_max() const {

@@ -80,6 +80,9 @@ class CompiledPack {
   // Instructions that the programs of one event execute at most.
   int steps_max() const;
 
+  // What a careful reader would ask about the pack's decision tables (TableFindings).
+  std::vector<Error> Findings() const;
+
   // Names of the features that would not be exact if events were sharded by the pack's partition
   // column: those that look, themselves or through a feature that they read, through a window whose
   // rows lie in several shards. All that look through a window if the pack names no such column.

@@ -144,6 +144,14 @@ Result<void> CheckValue(const table::Column& column, const Datum& value) {
   return {};
 }
 
+// A table's check is a cast that fails, which tells nobody what is wrong.
+Error TwoRowsHold(const Feature& feature) {
+  const std::string table = feature.name.substr(0, feature.name.rfind('_'));
+  return Err(ErrorCode::kConflict,
+             "two rows of decision table '{}' hold together: {}_first and {}_last say which", table,
+             table, table);
+}
+
 uint64_t IndexHash(const Digest& key_hash) {
   uint64_t hash;
   std::memcpy(&hash, key_hash.data(), sizeof(hash));
@@ -306,8 +314,9 @@ void Core::Impl::EvaluateFeatures(int64_t ts_us, Decision& decision) {
         cells[next] = *value;
         decision.features.Set(output.index, *value);
       } else {
-        NoteError(kEvaluationError, pack->feature_schema()[output.index].name, value.error(),
-                  decision);
+        const Feature& feature = pack->pack().features[output.index];
+        NoteError(kEvaluationError, feature.name,
+                  feature.checks_overlap ? TwoRowsHold(feature) : value.error(), decision);
       }
       ++next;
     }

@@ -35,6 +35,20 @@ std::vector<std::string_view> FlagNames(uint32_t flags) {
   return names;
 }
 
+std::vector<const Score::Points*> PointsGiven(const Pack& pack, const Rule& rule,
+                                              const table::Row& features) {
+  std::vector<const Score::Points*> given;
+  if (rule.score >= 0) {
+    for (const Score::Points& points : pack.scores[rule.score].points) {
+      const table::Datum& value = features[points.feature];
+      if (!value.is_null() && value.i != 0) {
+        given.push_back(&points);
+      }
+    }
+  }
+  return given;
+}
+
 std::string DecisionId(std::string_view pack, uint64_t decision_seq) {
   return fmt::format("{}-{:0{}}", pack, decision_seq, kSeqDigits);
 }

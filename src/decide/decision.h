@@ -47,6 +47,11 @@ struct Decision {
   uint64_t seq() const { return event_seq + 1; }  // of the Decision record
 };
 
+// What added up to the score of whose band `rule` is, by the decision's features; nothing for other
+// rules.
+std::vector<const Score::Points*> PointsGiven(const Pack& pack, const Rule& rule,
+                                              const table::Row& features);
+
 // "aml-00000000000000000017": pack and sequence number of the Decision record.
 std::string DecisionId(std::string_view pack, uint64_t decision_seq);
 struct DecisionRef {

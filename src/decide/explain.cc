@@ -68,7 +68,7 @@ Explanation::FeatureValue ExplainFeature(const CompiledPack& pack, size_t i,
   value.name = feature.name;
   value.value = table::ToText(decision.features[i], pack.feature_schema()[i].type);
   value.title = feature.title;
-  value.sql = feature.sql.text;
+  value.sql = feature.said();
   auto lineage = std::ranges::find(pack.lineage(), feature.name, &sql::ColumnLineage::output);
   FUQI_CHECK(lineage != pack.lineage().end());
   value.windows = lineage->windows;
@@ -76,15 +76,18 @@ Explanation::FeatureValue ExplainFeature(const CompiledPack& pack, size_t i,
   return value;
 }
 
-Explanation::Hit ExplainHit(const CompiledPack& pack, uint32_t hit,
+Explanation::Hit ExplainHit(const CompiledPack& pack, uint32_t hit, const Decision& decision,
                             const std::vector<Explanation::Value>& inputs) {
   const Rule& rule = pack.pack().rules[hit];
   Explanation::Hit explained{rule.id,     rule.then,      rule.shadow, rule.reason,
-                             rule.clause, rule.when.text, {}};
+                             rule.clause, rule.when.text, {},          {}};
   std::set<int> columns;
   CollectColumns(pack.rule_level().outputs[hit].expr, columns);
   for (int column : columns) {
     explained.reads.push_back(inputs[column]);
+  }
+  for (const Score::Points* points : PointsGiven(pack.pack(), rule, decision.features)) {
+    explained.points.push_back({points->id, points->add, points->reason});
   }
   return explained;
 }
@@ -100,7 +103,7 @@ void ExplainParts(const CompiledPack& pack, const Event& event, const Decision& 
     out.features.push_back(ExplainFeature(pack, i, decision));
   }
   for (uint32_t hit : decision.hits) {
-    out.hits.push_back(ExplainHit(pack, hit, inputs));
+    out.hits.push_back(ExplainHit(pack, hit, decision, inputs));
   }
   for (std::string_view flag : FlagNames(decision.flags)) {
     out.flags.emplace_back(flag);

@@ -43,6 +43,13 @@ struct Explanation {
     std::string clause;        // may be empty
     std::string when;          // the condition as the pack has it
     std::vector<Value> reads;  // columns and features in it, and their values here
+    // Of a score's band: what added up to the score, where it was not 0.
+    struct Points {
+      std::string id;
+      int64_t add = 0;
+      Bilingual reason;
+    };
+    std::vector<Points> points;
   };
 
   std::string decision_id;

@@ -26,9 +26,10 @@ std::string JoinPath(const std::string& dir, std::string_view name) {
 // Reads the sections of one pack. Every member fills its part of `pack`.
 class Reader {
  public:
-  Reader(Pack& pack, const std::string& dir) : pack_(pack), dir_(dir) {}
+  Reader(Pack& pack, const PackFiles& files, const std::string& dir)
+      : pack_(pack), files_(files), dir_(dir) {}
 
-  Result<void> ReadPackFile(const std::string& text, const PackFiles& files);
+  Result<void> ReadPackFile(const std::string& text);
   Result<void> ReadSourcesFile(const std::string& text);
 
  private:
@@ -45,6 +46,7 @@ class Reader {
   Result<std::string> ColumnName(const TomlNode& node) const;
 
   Pack& pack_;
+  const PackFiles& files_;
   const std::string& dir_;
   std::set<std::string> rule_ids_;
 };
@@ -61,6 +63,15 @@ Result<std::string> NonEmpty(const TomlNode& node) {
 Result<std::string> RequiredText(const TomlNode& table, std::string_view key) {
   FUQI_ASSIGN_OR_RETURN(TomlNode node, table.Required<TomlNode>(key));
   return NonEmpty(node);
+}
+
+Result<Action> ReadAction(const TomlNode& node) {
+  FUQI_ASSIGN_OR_RETURN(std::string name, node.As<std::string>());
+  Result<Action> action = ParseAction(name);
+  if (!action) {
+    return node.Fail("'{}' is no action: one of {}", name, ActionNames());
+  }
+  return action;
 }
 
 }  // namespace
@@ -140,6 +151,24 @@ Result<table::Type> ReadType(const TomlNode& node) {
   return type;
 }
 
+Result<void> ReadRuleBody(const TomlNode& node, Rule& rule) {
+  FUQI_ASSIGN_OR_RETURN(TomlNode then, node.Required<TomlNode>("then"));
+  FUQI_ASSIGN_OR_RETURN(rule.then, ReadAction(then));
+  if (rule.then == Action::kApprove) {
+    return then.Fail(
+        "a rule that approves changes nothing; to watch a rule write the action that it would "
+        "take, and shadow = true");
+  }
+  FUQI_ASSIGN_OR_RETURN(rule.shadow, node.Or("shadow", false));
+  FUQI_ASSIGN_OR_RETURN(TomlNode reason, node.Required<TomlNode>("reason"));
+  FUQI_ASSIGN_OR_RETURN(rule.reason, ReadBilingual(reason));
+  FUQI_ASSIGN_OR_RETURN(std::optional<TomlNode> clause, node.Optional<TomlNode>("clause"));
+  if (clause) {
+    FUQI_ASSIGN_OR_RETURN(rule.clause, NonEmpty(*clause));
+  }
+  return {};
+}
+
 }  // namespace internal
 
 namespace {
@@ -162,16 +191,7 @@ Result<std::string> RequiredName(const TomlNode& table, std::string_view key) {
   return name;
 }
 
-Result<Action> ReadAction(const TomlNode& node) {
-  FUQI_ASSIGN_OR_RETURN(std::string name, node.As<std::string>());
-  Result<Action> action = ParseAction(name);
-  if (!action) {
-    return node.Fail("'{}' is no action: one of {}", name, ActionNames());
-  }
-  return action;
-}
-
-Result<void> Reader::ReadPackFile(const std::string& text, const PackFiles& files) {
+Result<void> Reader::ReadPackFile(const std::string& text) {
   FUQI_ASSIGN_OR_RETURN(TomlNode root, TomlNode::Parse(text, JoinPath(dir_, kPackFile)));
   FUQI_ASSIGN_OR_RETURN(TomlNode head, root.Required<TomlNode>("pack"));
   FUQI_RETURN_IF_ERROR(ReadHead(head));
@@ -183,9 +203,11 @@ Result<void> Reader::ReadPackFile(const std::string& text, const PackFiles& file
   }
   FUQI_RETURN_IF_ERROR(ReadWindows(root));
   FUQI_RETURN_IF_ERROR(ReadFeatures(root));
-  FUQI_RETURN_IF_ERROR(internal::ReadGraphs(root, pack_));
-  FUQI_RETURN_IF_ERROR(internal::ReadLists(root, files, dir_, pack_));
+  FUQI_RETURN_IF_ERROR(internal::ReadDecisionTables(root, files_, dir_, pack_));
+  FUQI_RETURN_IF_ERROR(internal::ReadLists(root, files_, dir_, pack_));
   FUQI_RETURN_IF_ERROR(ReadRules(root));
+  FUQI_RETURN_IF_ERROR(internal::ReadScores(root, pack_));
+  FUQI_RETURN_IF_ERROR(internal::ReadGraphs(root, pack_));
   return root.CheckNoUnknownKeys();
 }
 
@@ -319,20 +341,7 @@ Result<void> Reader::ReadRules(const TomlNode& root) {
       return node.Fail("a second rule of the id '{}'", rule.id);
     }
     FUQI_ASSIGN_OR_RETURN(rule.when, RequiredFragment(node, "when"));
-    FUQI_ASSIGN_OR_RETURN(TomlNode then, node.Required<TomlNode>("then"));
-    FUQI_ASSIGN_OR_RETURN(rule.then, ReadAction(then));
-    if (rule.then == Action::kApprove) {
-      return then.Fail(
-          "a rule that approves changes nothing; to watch a rule write the action that it would "
-          "take, and shadow = true");
-    }
-    FUQI_ASSIGN_OR_RETURN(rule.shadow, node.Or("shadow", false));
-    FUQI_ASSIGN_OR_RETURN(TomlNode reason, node.Required<TomlNode>("reason"));
-    FUQI_ASSIGN_OR_RETURN(rule.reason, ReadBilingual(reason));
-    FUQI_ASSIGN_OR_RETURN(std::optional<TomlNode> clause, node.Optional<TomlNode>("clause"));
-    if (clause) {
-      FUQI_ASSIGN_OR_RETURN(rule.clause, NonEmpty(*clause));
-    }
+    FUQI_RETURN_IF_ERROR(internal::ReadRuleBody(node, rule));
     pack_.rules.push_back(std::move(rule));
   }
   return {};
@@ -471,6 +480,11 @@ Result<Action> ParseAction(std::string_view name) {
 }
 
 Where Fragment::At(int64_t offset) const {
+  if (offset >= 0 && !parts.empty()) {
+    auto after = std::ranges::upper_bound(parts, static_cast<size_t>(offset), {}, &Part::begin);
+    const Part& part = after == parts.begin() ? *after : *(after - 1);
+    return part.node ? part.node->At(static_cast<size_t>(offset) - part.begin) : part.where;
+  }
   if (offset < 0 || !node) {
     return where;
   }
@@ -518,10 +532,10 @@ Result<Pack> ParsePack(PackFiles files, const std::string& dir) {
   Pack pack;
   for (auto& [path, content] : files) {
     if (path != kPackFile && path != kSourcesFile && !IsScenarioPath(path) &&
-        !internal::IsListPath(path)) {
+        !internal::IsListPath(path) && !internal::IsTablePath(path)) {
       return Err(ErrorCode::kConfig,
-                 "no file of a pack: a pack has pack.toml, sources.toml, scenarios/*.toml and "
-                 "lists/*.csv")
+                 "no file of a pack: a pack has pack.toml, sources.toml, scenarios/*.toml, "
+                 "lists/*.csv and tables/*.csv")
           .At({.file = JoinPath(dir, path)});
     }
     if (content.size() > kPackFileBytesMax) {
@@ -541,7 +555,7 @@ Result<Pack> ParsePack(PackFiles files, const std::string& dir) {
     return Err(ErrorCode::kConfig, "the same file twice").At({.file = JoinPath(dir, twice->first)});
   }
 
-  Reader reader(pack, dir);
+  Reader reader(pack, files, dir);
   auto content_of = [&](std::string_view path) -> const std::string* {
     auto found = std::ranges::find(files, path, &PackFiles::value_type::first);
     return found == files.end() ? nullptr : &found->second;
@@ -551,7 +565,7 @@ Result<Pack> ParsePack(PackFiles files, const std::string& dir) {
     return Err(ErrorCode::kNotFound, "a pack needs a pack.toml, and there is none")
         .At({.file = JoinPath(dir, kPackFile)});
   }
-  FUQI_RETURN_IF_ERROR(reader.ReadPackFile(*text, files));
+  FUQI_RETURN_IF_ERROR(reader.ReadPackFile(*text));
   if (const std::string* sources = content_of(kSourcesFile); sources != nullptr) {
     FUQI_RETURN_IF_ERROR(reader.ReadSourcesFile(*sources));
   }
@@ -596,6 +610,7 @@ Result<Pack> LoadPack(Disk& disk, const std::string& dir) {
   FUQI_RETURN_IF_ERROR(read_all("", ".toml"));
   FUQI_RETURN_IF_ERROR(read_all(std::string(kScenarioDir), ".toml"));
   FUQI_RETURN_IF_ERROR(read_all("lists", ".csv"));
+  FUQI_RETURN_IF_ERROR(read_all("tables", ".csv"));
   return ParsePack(std::move(files), dir);
 }
 

@@ -2,9 +2,10 @@
 
 // A pack: a folder that a risk analyst owns, versioned by the hash of its canonical content.
 //
-//   pack.toml            tables, windows, features, rules
+//   pack.toml            tables, windows, features, decision tables, scores, rules
 //   sources.toml         optional: how raw files map to the event table, where labels come from
 //   lists/*.csv          entries of lists (list.h)
+//   tables/*.csv         optional: rows of decision tables
 //   scenarios/*.toml     tests that a compliance officer can read (scenario.h)
 //
 // docs/formats/pack.md is the reference of every key. Loading reads and checks shape (TOML, unknown
@@ -22,6 +23,7 @@
 #include "base/disk.h"
 #include "base/result.h"
 #include "base/toml.h"
+#include "decide/decision_table.h"
 #include "decide/graph.h"
 #include "decide/list_entry.h"
 #include "table/type.h"
@@ -59,9 +61,17 @@ struct Bilingual {
 // A piece of SQL that the user wrote, with its place in the file, so that an error can point into
 // it.
 struct Fragment {
+  // A passage of a text that we made, and what of the user's it was made of.
+  struct Part {
+    size_t begin = 0;
+    Where where;
+    std::optional<TomlNode> node;  // where the passage is the user's own words
+  };
+
   std::string text;
   Where where;                   // of its beginning; field names what it defines
   std::optional<TomlNode> node;  // the string in its document
+  std::vector<Part> parts;       // rising; none where the text is the user's
 
   // Where the byte at `offset` of `text` stands in the file; the beginning where offset < 0.
   Where At(int64_t offset) const;
@@ -88,10 +98,15 @@ struct Graph {
 
 struct Feature {
   std::string name;
-  Fragment sql;     // of a graph's feature: what it measures, "money.fan_in(to)"
-  Bilingual title;  // may be empty
-  int graph = -1;   // index of the graph that gives it; -1: it is SQL
+  Fragment sql;                 // of a graph's feature: what it measures, "money.fan_in(to)"
+  Bilingual title;              // may be empty
+  std::string origin;           // where the SQL was made of a table or score: "decision_table.tier"
+  bool checks_overlap = false;  // fails where two rows of a decision table hold
+  int graph = -1;               // index of the graph that gives it; -1: it is SQL
   GraphMeasure measure;
+
+  // What it is made of, in the pack's words.
+  const std::string& said() const { return origin.empty() ? sql.text : origin; }
 };
 
 // A list that features ask by in_list: accounts, persons, devices. Its entries are the file's, then
@@ -115,6 +130,20 @@ struct Rule {
   Bilingual reason;
   std::string clause;  // "aml_law_2024#第三十五条"; may be empty
   Where where;
+  int score = -1;  // index of the score whose band it is; -1: it is a [[rule]]
+};
+
+// Points for conditions, added up; a band of the sum may ask for an action.
+struct Score {
+  struct Points {
+    std::string id;
+    Fragment when;
+    int64_t add = 0;
+    Bilingual reason;
+    size_t feature = 0;  // index of the one that holds what this condition gave
+  };
+  std::string name;
+  std::vector<Points> points;
 };
 
 // How a raw file is read.
@@ -150,6 +179,8 @@ inline constexpr size_t kPackColumnsMax = 500;
 inline constexpr size_t kPackGraphsMax = 16;
 inline constexpr size_t kGraphValuesMax = 8;
 inline constexpr size_t kPackListsMax = 100;
+inline constexpr size_t kPackTablesMax = 100;
+inline constexpr size_t kPackScoresMax = 100;
 inline constexpr size_t kNameBytesMax = 63;
 
 // Relative path → content, line ends \n, sorted by path.
@@ -177,8 +208,10 @@ struct Pack {
   std::vector<std::pair<std::string, Fragment>> windows;
   std::vector<Graph> graphs;
   std::vector<List> lists;
-  std::vector<Feature> features;  // those of SQL, then those of graphs
-  std::vector<Rule> rules;
+  std::vector<DecisionTable> tables;
+  std::vector<Score> scores;
+  std::vector<Feature> features;  // those of SQL, of tables, of scores, then of graphs
+  std::vector<Rule> rules;        // those of [[rule]], then those of scores
   std::vector<Source> sources;
   std::vector<Label> labels;
   std::string dir;  // where it was read from, for errors; no part of the content

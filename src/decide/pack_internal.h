@@ -34,6 +34,18 @@ Result<void> ReadLists(const TomlNode& root, const PackFiles& files, const std::
 // Whether a pack may have a file of this path for its lists.
 bool IsListPath(std::string_view path);
 
+// What a rule does and says: 'then', 'shadow', 'reason' and 'clause'.
+Result<void> ReadRuleBody(const TomlNode& node, Rule& rule);
+
+// Whether the file holds rows of decision tables: tables/*.csv.
+bool IsTablePath(std::string_view path);
+// [decision_table.NAME]: the tables, and their features after those that the pack has. kConfig for
+// a file of rows that no table reads.
+Result<void> ReadDecisionTables(const TomlNode& root, const PackFiles& files,
+                                const std::string& dir, Pack& pack);
+// [score.NAME]: the scores, their features and the rules of their bands after those that the pack
+// has.
+Result<void> ReadScores(const TomlNode& root, Pack& pack);
 // [graph.NAME]: the graphs, and their features after those that the pack has.
 Result<void> ReadGraphs(const TomlNode& root, Pack& pack);
 

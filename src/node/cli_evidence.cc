@@ -96,7 +96,14 @@ OrderedJson ExplanationJson(const decide::Explanation& e) {
                             {"reason", {{"zh", hit.reason.zh}, {"en", hit.reason.en}}},
                             {"clause", hit.clause},
                             {"when", hit.when},
-                            {"reads", std::move(reads)}});
+                            {"reads", std::move(reads)},
+                            {"points", OrderedJson::array()}});
+    for (const auto& points : hit.points) {
+      json["hits"].back()["points"].push_back(
+          {{"id", points.id},
+           {"add", points.add},
+           {"reason", {{"zh", points.reason.zh}, {"en", points.reason.en}}}});
+    }
   }
   for (const auto& feature : e.features) {
     OrderedJson lineage = OrderedJson::array();
@@ -134,6 +141,9 @@ void PrintHits(const decide::Explanation& e, Language language, std::ostream& ou
                        hit.clause.empty() ? "" : fmt::format(" [{}]", hit.clause), hit.when);
     for (const auto& read : hit.reads) {
       out << fmt::format("      {} = {}\n", read.name, read.value);
+    }
+    for (const auto& points : hit.points) {
+      out << fmt::format("      {:+} {}\n", points.add, points.reason.In(language));
     }
   }
   if (!e.error.empty()) {

@@ -51,7 +51,7 @@ const sql::ColumnLineage* LineageOf(const decide::CompiledPack& pack, std::strin
   return nullptr;
 }
 
-OrderedJson CheckJson(const decide::CompiledPack& compiled, bool lineage) {
+OrderedJson CheckJson(const decide::CompiledPack& compiled, bool lineage, Language language) {
   const decide::Pack& pack = compiled.pack();
   OrderedJson json = {{"pack", pack.name},
                       {"hash", ToHex(pack.hash)},
@@ -77,7 +77,7 @@ OrderedJson CheckJson(const decide::CompiledPack& compiled, bool lineage) {
         {{"name", pack.features[i].name},
          {"type", compiled.feature_schema()[i].type.ToString()},
          {"level", levels[i] < 0 ? OrderedJson(nullptr) : OrderedJson(levels[i])},
-         {"sql", pack.features[i].sql.text},
+         {"sql", pack.features[i].said()},
          {"windows", own == nullptr ? std::vector<std::string>() : own->windows}});
   }
   json["windows"] = OrderedJson::array();
@@ -108,6 +108,10 @@ OrderedJson CheckJson(const decide::CompiledPack& compiled, bool lineage) {
                              {"then", decide::ActionName(rule.then)},
                              {"shadow", rule.shadow},
                              {"clause", rule.clause}});
+  }
+  json["findings"] = OrderedJson::array();
+  for (const Error& finding : compiled.Findings()) {
+    json["findings"].push_back(ErrorJson(finding, language));
   }
   if (lineage) {
     json["lineage"] = LineageJson(compiled.lineage());
@@ -151,7 +155,7 @@ void PrintCheck(const decide::CompiledPack& compiled, const PackOptions& options
   const std::vector<int> levels = LevelsOf(compiled);
   for (size_t i = 0; i < pack.features.size(); ++i) {
     rows.push_back({pack.features[i].name, compiled.feature_schema()[i].type.ToString(),
-                    levels[i] < 0 ? pack.features[i].sql.text : std::to_string(levels[i]),
+                    levels[i] < 0 ? pack.features[i].said() : std::to_string(levels[i]),
                     pack.features[i].title.In(language)});
   }
   PrintTable({std::string(Tr("feature", language)), std::string(Tr("type", language)),
@@ -195,6 +199,9 @@ void PrintCheck(const decide::CompiledPack& compiled, const PackOptions& options
       << Say(language, "an event takes at most {} instructions beside its windows and graphs",
              compiled.steps_max())
       << '\n';
+  for (const Error& finding : compiled.Findings()) {
+    out << "⚠ " << finding.ToString(language) << '\n';
+  }
 }
 
 Result<int> Check(const PackOptions& options, Context& context) {
@@ -205,7 +212,7 @@ Result<int> Check(const PackOptions& options, Context& context) {
                                       compiled->pack().event_table)
                 << '\n';
   } else if (context.json) {
-    context.out << CheckJson(*compiled, options.lineage).dump() << '\n';
+    context.out << CheckJson(*compiled, options.lineage, context.language).dump() << '\n';
   } else {
     PrintCheck(*compiled, options, context);
   }

@@ -23,6 +23,19 @@ Result<PackView> PackView::Of(const decide::PublishRecord& publish) {
   return view;
 }
 
+namespace {
+
+void AppendPoints(const std::vector<const decide::Score::Points*>& given, std::string& json) {
+  for (size_t i = 0; i < given.size(); ++i) {
+    json += fmt::format(R"({}{{"id":{},"add":{},"reason":{{"zh":{},"en":{}}}}}{})",
+                        i == 0 ? ",\"points\":[" : ",", JsonString(given[i]->id), given[i]->add,
+                        JsonString(given[i]->reason.zh), JsonString(given[i]->reason.en),
+                        i + 1 == given.size() ? "]" : "");
+  }
+}
+
+}  // namespace
+
 std::string DecisionJson(const PackView& view, const table::Datum& event_key,
                          const decide::Decision& decision) {
   const decide::Pack& source = *view.pack;
@@ -42,6 +55,7 @@ std::string DecisionJson(const PackView& view, const table::Datum& event_key,
     if (!rule.clause.empty()) {
       json += ",\"clause\":" + JsonString(rule.clause);
     }
+    AppendPoints(decide::PointsGiven(source, rule, decision.features), json);
     json += '}';
   }
   json += "],\"flags\":[";

@@ -27,7 +27,9 @@ bool Clash(const Datum& a, const Datum& b) {
 }
 
 void Collect(const Expr& expr, const Level& level, std::vector<Datum>& constants) {
-  if (expr.kind == Expr::Kind::kConstant) {
+  // Constants of other kinds never clash, and a decision table has thousands.
+  if (expr.kind == Expr::Kind::kConstant && (expr.constant[0].kind == Datum::Kind::kDouble ||
+                                             expr.constant[0].kind == Datum::Kind::kInterval)) {
     constants.push_back(expr.constant[0]);
   }
   for (const Expr& child : expr.children) {

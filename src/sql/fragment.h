@@ -18,6 +18,8 @@ struct Fragment {
   // Where the byte at an offset of `text` stands in the user's file. Without it an error says line
   // and column within the text itself.
   std::function<Where(size_t)> place;
+  // Made by us from a table of the user's: as long as a statement may be.
+  bool generated = false;
 
   // `error` with the place of `position`, or of the fragment's beginning if nobody knows better.
   Error At(Position position, Error error) const;

@@ -380,9 +380,34 @@ class Reader {
     return cast;
   }
 
+  // A number that becomes one of a wider type has one value, which need not be asked for: a
+  // decision table has thousands of them.
+  static bool FoldWidening(Expr& expr) {
+    if (expr.kind != Kind::kCast || expr.children[0].kind != Kind::kConstant) {
+      return false;
+    }
+    const table::Type from = expr.children[0].type;
+    const Datum value = expr.children[0].constant[0];
+    if (!from.is_exact_number() || !expr.type.is_exact_number() || value.is_null() ||
+        expr.type.scale < from.scale) {
+      return false;
+    }
+    int128 widened = 0;
+    if (__builtin_mul_overflow(value.i, kPowersOfTen[expr.type.scale - from.scale], &widened) ||
+        !table::InRange(Datum::Int(widened), expr.type)) {
+      return false;
+    }
+    Expr constant;
+    constant.type = expr.type;
+    constant.constant.Append(Datum::Int(widened));
+    constant.position = expr.position;
+    expr = std::move(constant);
+    return true;
+  }
+
   // Replaces a constant expression by its value.
   Result<void> Fold(Expr& expr) {
-    if (expr.kind == Kind::kConstant || !IsPure(expr)) {
+    if (expr.kind == Kind::kConstant || !IsPure(expr) || FoldWidening(expr)) {
       return {};
     }
     FUQI_RETURN_IF_ERROR(FoldTexts(expr));

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <string>
 
+#include "sql/case_index_internal.h"
 #include "sql/functions.h"
 
 namespace fuqi::sql {
@@ -74,16 +75,19 @@ struct Instruction {
     kAnd,       // target = AND of args
     kOr,        // target = OR of args
     kMove,      // target = args[0]
+    kFind,      // target = where the index of switch `operation` lists the branches for args[0]
     // Jumps.
     kJump,           // to `target`
     kJumpIfNotTrue,  // to `target` if args[0] is false or NULL
     kJumpIfNotNull,  // to `target` if args[0] is not NULL
+    kNextBranch,     // to the branch listed at register `target`, which moves on to the next
   };
   Code code = Code::kOperation;
   uint32_t target = 0;  // a register, or an instruction
   uint32_t first = 0;   // operand
   uint32_t count = 0;   // operands
-  // kOperation: which one. kCompareExact, kAndExact: the outcomes that make it true.
+  // kOperation: which one. kCompareExact, kAndExact: the outcomes that make it true. kFind,
+  // kNextBranch: which switch.
   uint32_t operation = 0;
 };
 
@@ -136,6 +140,12 @@ Datum Connect(std::span<const Operand> operands, bool decides, const auto& read)
   return unknown ? Datum::Null() : Datum::Bool(!decides);
 }
 
+// A long CASE: which of its branches to look at, and where each begins; the last is ELSE.
+struct Switch {
+  internal::CaseIndex index;
+  std::vector<uint32_t> branches;
+};
+
 }  // namespace
 
 struct Program::Impl {
@@ -143,6 +153,7 @@ struct Program::Impl {
   std::vector<Operand> operands;
   std::vector<Operation> operations;
   std::vector<Position> positions;  // of each operation
+  std::vector<Switch> switches;
   table::Row constants;
   Operand result;
   Type type;
@@ -177,11 +188,19 @@ class Program::Compiler {
 
   Position error_at() const { return error_at_; }
 
-  // Longest way through the instructions: jumps only go forward.
+  // Longest way through the instructions: they only go forward.
   int StepsMax() const {
     std::vector<int> steps(out_.code.size() + 1, 0);
     for (size_t i = out_.code.size(); i-- > 0;) {
       const Instruction& in = out_.code[i];
+      if (in.code == Code::kNextBranch) {
+        int longest = 0;
+        for (uint32_t branch : successors_[in.operation][in.count]) {
+          longest = std::max(longest, steps[out_.switches[in.operation].branches[branch]]);
+        }
+        steps[i] = 1 + longest;
+        continue;
+      }
       const bool jumps = in.code >= Instruction::Code::kJump;
       const int jumped = jumps ? steps[in.target] : 0;  // kAndExact's is no longer than going on
       steps[i] =
@@ -282,7 +301,65 @@ class Program::Compiler {
     return result;
   }
 
+  // Which branches may come after each one, 0 standing for the beginning of a list.
+  static std::vector<std::vector<uint32_t>> Successors(const Switch& one) {
+    std::vector<std::vector<uint32_t>> after(one.branches.size());
+    uint32_t before = 0;
+    for (uint32_t branch : one.index.branches) {
+      after[before].push_back(branch);
+      before = branch + 1 == one.branches.size() ? 0 : branch + 1;
+    }
+    for (std::vector<uint32_t>& each : after) {
+      std::ranges::sort(each);
+      each.erase(std::unique(each.begin(), each.end()), each.end());
+    }
+    return after;
+  }
+
+  // Looks at the branches alone that the index lists for the value at hand.
+  Result<Operand> CompileSwitch(const Expr& expr, internal::CaseIndex index) {
+    const auto number = static_cast<uint32_t>(out_.switches.size());
+    const Operand result = NewRegister();
+    const Operand list = NewRegister();
+    out_.columns = std::max(out_.columns, static_cast<uint32_t>(index.column) + 1);
+    const Operand column{Source::kColumn, static_cast<uint32_t>(index.column)};
+    const std::vector<bool> decided = index.decided;
+    out_.switches.push_back({std::move(index), {}});
+    auto next_branch = [&](uint32_t behind) {
+      const size_t at = Emit(Code::kNextBranch, list.index);
+      out_.code[at].operation = number;
+      out_.code[at].count = behind;  // the number, from 1, of the branch that it ends
+    };
+    out_.code[Emit(Code::kFind, list.index, column)].operation = number;
+    next_branch(0);
+    std::vector<uint32_t> begins;
+    std::vector<size_t> to_end;
+    for (size_t i = 0; i + 1 < expr.children.size(); i += 2) {
+      begins.push_back(static_cast<uint32_t>(out_.code.size()));
+      std::vector<size_t> to_next;
+      if (!decided[i / 2]) {
+        FUQI_RETURN_IF_ERROR(CompileCondition(expr.children[i], to_next));
+      }
+      FUQI_ASSIGN_OR_RETURN(Operand value, Compile(expr.children[i + 1]));
+      Emit(Code::kMove, result.index, value);
+      to_end.push_back(Emit(Code::kJump));
+      Land(to_next);
+      next_branch(static_cast<uint32_t>(begins.size()));
+    }
+    begins.push_back(static_cast<uint32_t>(out_.code.size()));
+    FUQI_ASSIGN_OR_RETURN(Operand value, Compile(expr.children.back()));
+    Emit(Code::kMove, result.index, value);
+    Land(to_end);
+    out_.switches[number].branches = std::move(begins);
+    successors_.resize(out_.switches.size());
+    successors_[number] = Successors(out_.switches[number]);
+    return result;
+  }
+
   Result<Operand> CompileCase(const Expr& expr) {
+    if (std::optional<internal::CaseIndex> index = internal::IndexCase(expr)) {
+      return CompileSwitch(expr, *std::move(index));
+    }
     const Operand result = NewRegister();
     std::vector<size_t> to_end;
     for (size_t i = 0; i + 1 < expr.children.size(); i += 2) {
@@ -342,6 +419,7 @@ class Program::Compiler {
   }
 
   Program::Impl& out_;
+  std::vector<std::vector<std::vector<uint32_t>>> successors_;  // of each switch
   Position error_at_ = -1;
 };
 
@@ -420,6 +498,16 @@ Result<Datum> Program::Run(std::span<const Datum> columns, std::span<const Datum
       case Instruction::Code::kJumpIfNotNull:
         next = read(operands[0])->is_null() ? next : in.target;
         break;
+      case Instruction::Code::kFind:
+        registers[in.target] =
+            Datum::Int(impl_->switches[in.operation].index.Find(*read(operands[0])));
+        break;
+      case Instruction::Code::kNextBranch: {
+        const Switch& one = impl_->switches[in.operation];
+        int128& at = registers[in.target].i;
+        next = one.branches[one.index.branches[static_cast<size_t>(at++)]];
+        break;
+      }
       case Instruction::Code::kOperation: {
         const Operation& operation = impl_->operations[in.operation];
         bool null = false;

@@ -37,10 +37,11 @@ class Scanner {
   explicit Scanner(const Fragment& fragment) : fragment_(fragment), text_(fragment.text) {}
 
   Result<std::vector<Token>> Run() {
-    if (text_.size() > kMaxFragmentBytes) {
+    const size_t bytes_max = fragment_.generated ? kMaxGeneratedBytes : kMaxFragmentBytes;
+    if (text_.size() > bytes_max) {
       return Fail(
           0, Err(ErrorCode::kResourceExhausted, "the expression has {} bytes; at most {} are read",
-                 text_.size(), kMaxFragmentBytes));
+                 text_.size(), bytes_max));
     }
     if (const auto bad = FirstBadUtf8(text_)) {
       return Fail(*bad, Err(ErrorCode::kParse, "the expression is not UTF-8"));

@@ -24,6 +24,7 @@ struct Token {
 };
 
 inline constexpr size_t kMaxFragmentBytes = 16 << 10;
+inline constexpr size_t kMaxGeneratedBytes = 1 << 20;
 inline constexpr int kMaxParentheses = 100;
 
 // kParse: quotes, comments or parentheses that do not close, `;`, bad UTF-8, a Unicode space

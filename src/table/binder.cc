@@ -73,14 +73,18 @@ std::optional<size_t> FindUnicodeSpace(std::string_view sql) {
 
 // The position of a parameter ($1, ?) in json_serialize_sql's tree, -1 where DuckDB gives none.
 std::optional<int64_t> FindParameter(const nlohmann::json& tree) {
-  if (tree.is_object() && tree.value("class", nlohmann::json()) == "PARAMETER") {
+  if (!tree.is_structured()) {
+    return std::nullopt;
+  }
+  const auto cls = tree.is_object() ? tree.find("class") : tree.end();
+  if (cls != tree.end() && *cls == "PARAMETER") {
     const auto at = tree.find("query_location");
     return at != tree.end() && at->is_number_unsigned() &&
                    at->get<uint64_t>() <= Binder::kMaxSqlBytes
                ? at->get<int64_t>()
                : -1;
   }
-  for (const nlohmann::json& child : tree.is_structured() ? tree : nlohmann::json::array()) {
+  for (const nlohmann::json& child : tree) {
     if (const auto found = FindParameter(child)) {
       return found;
     }

@@ -31,7 +31,7 @@ class Embedded;
 
 class Binder {
  public:
-  static constexpr size_t kMaxSqlBytes = size_t{1} << 20;
+  static constexpr size_t kMaxSqlBytes = size_t{4} << 20;
 
   static Result<std::unique_ptr<Binder>> Open();
   ~Binder();
