@@ -98,23 +98,21 @@ bool SignBelow(const Datum& a, const Datum& b) {
   return a.kind == Datum::Kind::kDouble && std::signbit(a.d) && !std::signbit(b.d);
 }
 
-Wide WideOf(const Datum& value, Type type) {
-  if (value.kind == Datum::Kind::kDouble) {
-    return Wide(value.d);
-  }
-  return Wide(value.i) / pow(Wide(10), type.scale);
+// A DECIMAL in its minor units, of which none is rounded.
+Wide WideOf(const Datum& value) {
+  return value.kind == Datum::Kind::kDouble ? Wide(value.d) : Wide(value.i);
 }
 
-// By the definition: mean first, then the distances from it.
+// By the definition: the sum of all first, then the distances from their mean, nothing rounded.
 Datum SpreadOracle(const Window& window, const std::vector<const Event*>& rows) {
   const auto values = [&](const Expr& arg) {
     std::vector<Wide> all;
     for (const Event* row : rows) {
-      all.push_back(WideOf(row->columns[arg.column], Input()[arg.column].type));
+      all.push_back(WideOf(row->columns[arg.column]));
     }
-    const Wide mean = std::accumulate(all.begin(), all.end(), Wide(0)) / all.size();
+    const Wide sum = std::accumulate(all.begin(), all.end(), Wide(0));
     for (Wide& value : all) {
-      value -= mean;
+      value = value * all.size() - sum;  // the deviation times the number of rows: not rounded
     }
     return all;
   };
@@ -126,8 +124,7 @@ Datum SpreadOracle(const Window& window, const std::vector<const Event*>& rows) 
   if (window.function == "corr") {
     const std::vector<Wide> y = values(window.args[1]);
     const Wide yy = product(y, y);
-    // What is left of equal ones is the mean's rounding.
-    if (xx < Wide(1e-120) || yy < Wide(1e-120)) {
+    if (xx == 0 || yy == 0) {
       return Datum::Double(std::nan(""));
     }
     return Datum::Double((product(x, y) / sqrt(Wide(xx * yy))).convert_to<double>());
@@ -136,7 +133,9 @@ Datum SpreadOracle(const Window& window, const std::vector<const Event*>& rows) 
   if (sample && rows.size() == 1) {
     return Datum::Null();
   }
-  const Wide variance = xx / (sample ? rows.size() - 1 : rows.size());
+  const Wide n = rows.size();
+  const Wide unit = pow(Wide(10), Input()[window.args[0].column].type.scale);
+  const Wide variance = xx / (n * n) / (sample ? Wide(n - 1) : n) / (unit * unit);
   return Datum::Double(
       (window.function.starts_with("var") ? variance : Wide(sqrt(variance))).convert_to<double>());
 }
