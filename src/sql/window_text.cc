@@ -32,13 +32,14 @@ class WindowGrammar {
   Result<WindowText> Read() {
     WindowText window;
     if (Words(tokens_, at_, {"partition", "by"})) {
-      at_ += 2;
+      ++at_;  // at BY, which is before an expression as a comma is
       do {
+        ++at_;
         window.partitions.push_back(TextUntil("order", ","));
         if (window.partitions.back().empty()) {
           return Fail("an expression to partition by is needed here");
         }
-      } while (Words(tokens_, at_, {","}) && ++at_ > 0);
+      } while (Words(tokens_, at_, {","}));
     }
     if (!Words(tokens_, at_, {"order", "by"})) {
       return Fail("ORDER BY the time column is needed here");

@@ -13,9 +13,12 @@
 #include "table/permit.h"
 #include "table/type.h"
 
+// DuckDB's own names for what its handles point to.
+// NOLINTBEGIN(bugprone-reserved-identifier)
 struct _duckdb_connection;
 struct _duckdb_database;
 struct _duckdb_prepared_statement;
+// NOLINTEND(bugprone-reserved-identifier)
 
 namespace fuqi::table {
 
