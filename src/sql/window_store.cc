@@ -90,6 +90,7 @@ void Store::Add(WindowPlan window, const Window& source, int arg, int by, int fi
 
 void Store::Seal() {
   std::vector<int> present;
+  present.reserve(slot_programs_.size());
   for (int program : slot_programs_) {
     present.push_back(BitOfPrograms({.arg = program}));
   }
@@ -445,7 +446,7 @@ Result<void> Store::RestoreEntry(ByteReader& in) {
     return Malformed();
   }
   std::copy(head.begin(), head.end(), entry_.begin());
-  for (size_t bit = bits_.size(); bit < layout_->words * 64; ++bit) {
+  for (size_t bit = bits_.size(); bit < size_t{64} * layout_->words; ++bit) {
     if (BitOf(entry_.data(), static_cast<int>(bit))) {
       return Malformed();
     }

@@ -108,6 +108,7 @@ class TableWriter : public Writer {
   }
   Result<void> Add(Values row) override {
     std::vector<std::string> cells;
+    cells.reserve(row.size());
     for (size_t i = 0; i < row.size(); ++i) {
       cells.push_back(Visible(ToText(row[i], schema_[i].type)));
     }

@@ -6,7 +6,6 @@
 
 #include "table/datum.h"
 
-using fuqi::table::Column;
 using fuqi::table::Schema;
 using fuqi::table::Type;
 using fuqi::table::TypeId;
