@@ -21,7 +21,8 @@ if(FUQI_SANITIZE)
   endif()
 endif()
 if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
-  target_compile_options(fuqi_flags INTERFACE -Wthread-safety)
+  # Clang names libstdc++'s own use of what C++17 deprecated, where std::stable_sort is instantiated.
+  target_compile_options(fuqi_flags INTERFACE -Wthread-safety -Wno-deprecated-declarations)
 endif()
 target_compile_definitions(fuqi_flags INTERFACE
   $<$<CONFIG:Release>:_FORTIFY_SOURCE=2> FMT_USE_NONTYPE_TEMPLATE_ARGS=0)

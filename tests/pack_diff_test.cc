@@ -41,7 +41,7 @@ std::filesystem::path DataDir() {
 }
 
 std::shared_ptr<const CompiledPack> Compile(const std::string& name) {
-  static const auto kBinder = std::move(*table::Binder::Open());
+  static const auto kBinder = *table::Binder::Open();
   Result<Pack> pack = LoadPack(SystemDisk(), SourceDir() + "/packs/" + name);
   EXPECT_TRUE(pack.has_value()) << pack.error().ToString();
   if (!pack) {
@@ -55,7 +55,7 @@ std::shared_ptr<const CompiledPack> Compile(const std::string& name) {
 class PackDiff : public testing::TestWithParam<RealFile> {
  protected:
   PackDiff()
-      : binder_(std::move(*table::Binder::Open())),
+      : binder_(*table::Binder::Open()),
         engine_(table::Engine::Embedded(SystemClock())),
         owner_(SystemClock(), evidence_),
         access_{*engine_, owner_, *binder_} {}

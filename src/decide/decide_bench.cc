@@ -85,7 +85,7 @@ reason = { zh = "a", en = "a" }
 
 std::shared_ptr<const CompiledPack> BenchPack() {
   static const std::shared_ptr<const CompiledPack> kCompiled = [] {
-    const auto binder = std::move(*table::Binder::Open());
+    const auto binder = *table::Binder::Open();
     Result<std::shared_ptr<const CompiledPack>> compiled =
         CompiledPack::Compile(*ParsePack({{"pack.toml", std::string(kPack)}}), *binder);
     FUQI_CHECK(compiled.has_value());

@@ -13,7 +13,7 @@
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace fuqi;
   using namespace fuqi::decide;
-  static const auto kBinder = std::move(*table::Binder::Open());
+  static const auto kBinder = *table::Binder::Open();
   PackFiles files;
   std::string_view text(reinterpret_cast<const char*>(data), size);
   for (const char* path : {"pack.toml", "sources.toml", "scenarios/a.toml"}) {

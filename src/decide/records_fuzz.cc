@@ -40,7 +40,7 @@ when = "n > 3 OR s > 9"
 then = "review"
 reason = { zh = "甲", en = "a" }
 )toml"}});
-  const auto binder = std::move(*table::Binder::Open());
+  const auto binder = *table::Binder::Open();
   return *CompiledPack::Compile(std::move(pack), *binder);
 }
 

@@ -250,6 +250,7 @@ struct HttpServer::Impl {
   std::optional<asio::ssl::context> tls;
   std::vector<std::unique_ptr<Shard>> shards;
   std::optional<tcp::acceptor> acceptor;
+  uint16_t port = 0;
 };
 
 Result<void> HttpServer::Impl::Listen(const HttpSettings& settings) {
@@ -270,6 +271,7 @@ Result<void> HttpServer::Impl::Listen(const HttpSettings& settings) {
     return Err(ErrorCode::kIo, "cannot listen on {} port {}: {}", settings.address, settings.port,
                error.message());
   }
+  port = acceptor->local_endpoint(error).port();  // asked for later while a thread closes
   return {};
 }
 
@@ -491,8 +493,7 @@ Result<std::unique_ptr<HttpServer>> HttpServer::Start(const HttpSettings& settin
 }
 
 uint16_t HttpServer::port() const {
-  error_code ignored;
-  return impl_->acceptor->local_endpoint(ignored).port();
+  return impl_->port;
 }
 
 void HttpServer::Stop(int64_t drain_ms) {
