@@ -229,6 +229,7 @@ int RunCli(const std::vector<std::string>& arguments, Context& context) {
   AddDecideCommands(cli);
   AddEvidenceCommands(cli);
   AddServeCommands(cli);
+  AddScreenCommands(cli);
   AddGenerateCommands(cli);
   cli.Command(cli.root(), "version", cli.Text("Print the version"), [](Context& c) -> Result<int> {
     c.out << (c.json ? fmt::format(R"({{"version":"{}"}})", Version())

@@ -67,6 +67,7 @@ void AddBacktestCommand(Cli& cli);   // backtest
 void AddDecideCommands(Cli& cli);    // decide
 void AddEvidenceCommands(Cli& cli);  // explain, reperform, log head, log proof
 void AddServeCommands(Cli& cli);     // serve, key new
+void AddScreenCommands(Cli& cli);    // screen
 void AddGenerateCommands(Cli& cli);  // generate
 
 // --source and --input, which every command over a pack's raw file takes.

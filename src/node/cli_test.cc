@@ -71,6 +71,7 @@ TEST_F(Command, HelpsInBothLanguages) {
                                                   {"serve"},
                                                   {"key"},
                                                   {"key", "new"},
+                                                  {"screen"},
                                                   {"generate"}}) {
     std::vector<std::string> arguments = command;
     arguments.push_back("--help");
@@ -439,6 +440,62 @@ TEST_F(Command, RefusesABacktestOfWhatCannotBeCompared) {
   EXPECT_EQ(code({pack, pack, "--input", "f"}), 2) << "no source";
   EXPECT_EQ(code({pack, pack, "--log", log, "--chart", "chart.pdf"}), 2);
   EXPECT_EQ(code({pack, pack, "--log", dir_ / "nothing"}), 1);
+}
+
+TEST_F(Command, ScreensNamesAndSaysWhy) {
+  dir_.Write("people.csv", "value,aliases,source\n\"CHANG San-feng\",Zhang Sanfeng,OFAC\n");
+  dir_.Write("cleared.csv",
+             "name,entry,reason,by,valid_to\n"
+             "张三丰,CHANG San-feng,known customer,wang,2026-02-01\n");
+  const std::vector<std::string> screen = {"screen", "--list", dir_ / "people.csv"};
+  const auto with = [&](std::vector<std::string> more) {
+    more.insert(more.begin(), screen.begin(), screen.end());
+    return more;
+  };
+
+  const Ran found = Run(with({"張三豐", "nobody"}));
+  EXPECT_EQ(found.code, 0);
+  EXPECT_NE(found.out.find("96.00"), std::string::npos) << found.out;
+  EXPECT_NE(found.out.find("张 = zhang (by pinyin)"), std::string::npos) << found.out;
+  EXPECT_NE(found.out.find("nobody\n  no hit\n"), std::string::npos) << found.out;
+  EXPECT_NE(Run(with({"--lang", "zh", "张三丰"})).out.find("拼音"), std::string::npos);
+
+  const Ran lines = Run(with({"--json"}), "{\"name\":\"Cheung Sam Fung\"}\nno\n");
+  EXPECT_EQ(lines.code, 1);
+  EXPECT_NE(lines.err.find("line 2"), std::string::npos) << lines.err;
+  const Json json = Json::parse(lines.out);
+  EXPECT_EQ(json["hits"].at(0)["entry"], "CHANG San-feng");
+  EXPECT_EQ(json["hits"].at(0)["matches"].at(0)["way"], "cantonese");
+
+  const Ran strict = Run(with({"--threshold", "people=97", "张三丰"}));
+  EXPECT_NE(strict.out.find("no hit"), std::string::npos) << strict.out;
+  const auto cleared = [&](const char* at) {
+    return Json::parse(
+        Run(with({"--json", "--cleared", dir_ / "cleared.csv", "--at", at, "张三丰"})).out);
+  };
+  EXPECT_EQ(cleared("2026-01-31 23:59:59")["hits"].at(0)["cleared"]["by"], "wang");
+  EXPECT_EQ(cleared("2026-01-31 23:59:59")["score"], "0.00");
+  EXPECT_EQ(cleared("2026-02-01 00:00:00")["score"], "96.00");
+}
+
+TEST_F(Command, RefusesToScreenWithWhatIsNoList) {
+  dir_.Write("people.csv", "value\nLi Na\n");
+  dir_.Write("bad.csv", "name\nLi Na\n");
+  const auto code = [&](std::vector<std::string> arguments) {
+    arguments.insert(arguments.begin(), "screen");
+    arguments.emplace_back("Li Na");
+    return Run(arguments).code;
+  };
+  const std::string people = dir_ / "people.csv";
+  EXPECT_EQ(code({"--list", people}), 0);
+  EXPECT_EQ(code({}), 2);
+  EXPECT_EQ(code({"--list", dir_ / "none.csv"}), 1);
+  EXPECT_EQ(code({"--list", dir_ / "bad.csv"}), 1);
+  EXPECT_EQ(code({"--list", people, "--list", people}), 2);
+  EXPECT_EQ(code({"--list", people, "--threshold", "0"}), 2);
+  EXPECT_EQ(code({"--list", people, "--threshold", "other=80"}), 2);
+  EXPECT_EQ(code({"--list", people, "--at", "soon"}), 2);
+  EXPECT_EQ(code({"--list", people, "--top", "0"}), 2);
 }
 
 TEST_F(Command, ShowsProgressOnlyWhenItTakesLong) {
