@@ -23,25 +23,42 @@ ByteSource FileSource(const File& file) {
   };
 }
 
+// The next bytes of the source; false at its end.
+Result<bool> CsvReader::Fill() {
+  constexpr size_t kBufferBytes = size_t{64} << 10;
+  constexpr std::array<uint8_t, 3> kMark = {0xef, 0xbb, 0xbf};
+  buffer_.resize(kBufferBytes);
+  position_ = 0;
+  size_t filled = 0;
+  do {
+    const Result<size_t> count = source_(std::span(buffer_).subspan(filled));
+    if (!count) {
+      buffer_.clear();
+      return Error(count.error()).At({.file = file_});
+    }
+    if (*count == 0) {
+      break;
+    }
+    filled += *count;
+  } while (!begun_ && filled < kMark.size());
+  buffer_.resize(filled);
+  if (!begun_ && filled >= kMark.size() &&
+      std::equal(kMark.begin(), kMark.end(), buffer_.begin())) {
+    position_ = kMark.size();
+  }
+  begun_ = true;
+  return filled > 0;
+}
+
 // The next byte without taking it; kEnd at the end.
 Result<int> CsvReader::Peek() {
-  constexpr size_t kBufferBytes = size_t{64} << 10;
-  if (position_ == buffer_.size()) {
-    buffer_.resize(kBufferBytes);
-    position_ = 0;
-    Result<size_t> count = source_(buffer_);
-    buffer_.resize(count ? *count : 0);
-    if (!count) {
-      return std::move(count).error().At({.file = file_});
+  while (position_ == buffer_.size()) {
+    FUQI_ASSIGN_OR_RETURN(const bool more, Fill());
+    if (!more) {
+      return kEnd;
     }
-    constexpr std::array<uint8_t, 3> kMark = {0xef, 0xbb, 0xbf};
-    if (!begun_ && buffer_.size() >= kMark.size() &&
-        std::equal(kMark.begin(), kMark.end(), buffer_.begin())) {
-      position_ = kMark.size();
-    }
-    begun_ = true;
   }
-  return position_ == buffer_.size() ? kEnd : buffer_[position_];
+  return buffer_[position_];
 }
 
 Result<int> CsvReader::Take() {

@@ -49,6 +49,7 @@ class CsvReader {
  private:
   static constexpr int kEnd = -1;
 
+  Result<bool> Fill();
   Result<int> Peek();
   Result<int> Take();
   Result<void> ReadField(std::string& field);

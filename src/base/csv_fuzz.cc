@@ -38,8 +38,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   }
   const std::string_view text(reinterpret_cast<const char*>(data + 1), size - 1);
   const auto whole = ReadAll(MemorySource(text));
-  // The byte-order mark is looked for in the first piece alone: it must be three bytes or more.
-  const size_t piece = 3 + data[0] % 8;
+  const size_t piece = 1 + data[0] % 8;
   const auto pieces = ReadAll([&, rest = text](std::span<uint8_t> out) mutable -> Result<size_t> {
     const size_t count = std::min({out.size(), rest.size(), piece});
     std::memcpy(out.data(), rest.data(), count);
