@@ -7,6 +7,7 @@
 #include <span>
 #include <tuple>
 #include <unordered_map>
+#include <utility>
 
 #include "base/check.h"
 #include "decide/screening.h"
@@ -268,10 +269,18 @@ class ScreeningIndex::Impl::Search {
     return tokens;
   }
 
+  // True once for each token after `seen` was made by ++seen_last.
+  bool IsFirstSight(uint32_t token, uint32_t seen) {
+    return std::exchange(index_.seen[token], seen) != seen;
+  }
+
   void MeetSyllables(size_t i) {
+    const uint32_t seen = ++index_.seen_last;
     for (const SyllableRun& run : query_[i].profile->runs) {
       for (uint32_t token : LikeSyllable(run[0], query_[i].profile->is_han(), run.size())) {
-        MeetAlone(i, token);
+        if (IsFirstSight(token, seen)) {
+          MeetAlone(i, token);
+        }
       }
     }
   }
@@ -289,8 +298,7 @@ class ScreeningIndex::Impl::Search {
         const size_t longer = std::max<size_t>(size, link.length);
         const size_t shorter = std::min<size_t>(size, link.length);
         if (std::max(key.without, link.without) <= EditedConsonants(longer) &&
-            longer - shorter <= LengthSlack(longer) && index_.seen[link.token] != seen) {
-          index_.seen[link.token] = seen;
+            longer - shorter <= LengthSlack(longer) && IsFirstSight(link.token, seen)) {
           Meet(link.token, SlipSimilarity(profile, index_.tokens[link.token].profile).permille,
                query_[i].weight);
         }
@@ -365,7 +373,11 @@ class ScreeningIndex::Impl::Search {
       letters += query_[i + n - 1].profile->token.text;
       weight += query_[i + n - 1].weight;
       const std::span<const WeighedToken> many = std::span(query_).subspan(i, n);
+      const uint32_t seen = ++index_.seen_last;
       const auto meet = [&](uint32_t token) {
+        if (!IsFirstSight(token, seen)) {
+          return;
+        }
         const Similarity found = OneToMany(index_.tokens[token].profile, many);
         if (found.permille > 0) {
           parts_.push_back({token, found.permille, weight * found.permille / 1000});
