@@ -336,6 +336,8 @@ TEST(Arrival, CommitsRestartsAndRepetitionsChangeNoBit) {
       const std::vector<Event> events = RandomArrivals(scene, 150, random);
       Core core(scene.pack);
       std::vector<Bytes> bodies;
+      std::vector<uint64_t> seqs;
+      uint64_t next_seq = 1;
       SimulatedDisk disk(seed);
       ManualClock clock(kStartUs);
       PartitionOptions options;
@@ -350,11 +352,17 @@ TEST(Arrival, CommitsRestartsAndRepetitionsChangeNoBit) {
       };
       ASSERT_NO_FATAL_FAILURE(open());
       for (size_t i = 0; i < events.size(); ++i) {
-        bodies.push_back(Body(scene, core.Decide(events[i], 1 + 2 * i)));
+        seqs.push_back(next_seq);
+        const Decision decision = core.Decide(events[i], next_seq);
+        bodies.push_back(Body(scene, decision));
+        next_seq += 2;
+        for (const Change& change : core.ChangesOf(events[i], decision)) {
+          ASSERT_TRUE(core.Apply(change, next_seq++).has_value());
+        }
         const Result<Outcome> outcome = partition->Decide(events[i]);
         ASSERT_TRUE(outcome.has_value()) << outcome.error().ToString();
         ASSERT_FALSE(outcome->repeated);
-        ASSERT_EQ(outcome->decision.event_seq, 1 + 2 * i);
+        ASSERT_EQ(outcome->decision.event_seq, seqs[i]);
         ASSERT_EQ(Body(scene, outcome->decision), bodies[i]) << i;
         if (random.Chance(0.3)) {
           const size_t old = random.Below(i + 1);
@@ -362,7 +370,7 @@ TEST(Arrival, CommitsRestartsAndRepetitionsChangeNoBit) {
           again.received_us = random.Chance(0.5) ? -1 : kStartUs;
           const Result<Outcome> repeated = partition->Decide(again);
           ASSERT_TRUE(repeated.has_value() && repeated->repeated);
-          ASSERT_EQ(repeated->decision.event_seq, 1 + 2 * old);
+          ASSERT_EQ(repeated->decision.event_seq, seqs[old]);
           ASSERT_EQ(Body(scene, repeated->decision), bodies[old]);
           ++repetitions;
           again.columns.Set(scene.pack->time_column(), Datum::Int(TimeOf(scene, again) + 1));
@@ -380,7 +388,7 @@ TEST(Arrival, CommitsRestartsAndRepetitionsChangeNoBit) {
       }
       ASSERT_TRUE(partition->Commit(partition->TakeBatch()).has_value());
       ASSERT_NO_FATAL_FAILURE(open());
-      ASSERT_EQ(partition->committed(), 1 + 2 * events.size());
+      ASSERT_EQ(partition->committed(), next_seq);
       partition.reset();
       const Result<Reperformance> again = Reperform(disk, "/p", TestBinder());
       ASSERT_TRUE(again.has_value()) << again.error().ToString();

@@ -273,8 +273,8 @@ void BacktestRun::Impl::KeepTheGreatest() {
 Result<void> BacktestRun::Add(const Event& event) {
   Impl& impl = *impl_;
   const uint64_t seq = 1 + 2 * impl.events++;
-  const Decision before = impl.old_core.Decide(event, seq);
-  const Decision after = impl.new_core.Decide(event, seq);
+  const Decision before = impl.old_core.DecideAndApply(event, seq);
+  const Decision after = impl.new_core.DecideAndApply(event, seq);
 
   Impl::Said said{.before = before.action != Action::kApprove,
                   .after = after.action != Action::kApprove};

@@ -40,7 +40,7 @@ void WriteContent(const ListChange& change, ByteWriter& writer) {
   }
 }
 
-void ReadContent(ByteReader& reader, ListChange& change) {
+bool ReadContent(ByteReader& reader, ListChange& change) {
   const uint64_t puts = reader.Varint();
   for (uint64_t i = 0; i < puts && reader.ok(); ++i) {
     change.puts.push_back(ReadListEntry(reader));
@@ -52,9 +52,45 @@ void ReadContent(ByteReader& reader, ListChange& change) {
     id.source = reader.Text();
     id.valid_from_us = reader.Fixed<int64_t>();
   }
+  return true;
 }
 
 // What the content is about, which the core names beside the head.
+void WriteContent(const StandingChange& change, ByteWriter& writer) {
+  writer.Fixed(static_cast<uint8_t>(change.op));
+  writer.Text(change.subject);
+  writer.Fixed(static_cast<uint8_t>(change.action));
+  writer.Text(change.limit);
+  writer.Fixed(change.until_us);
+  writer.Varint(change.decision_seq);
+  writer.Varint(change.record);
+  writer.Text(change.rule);
+  writer.Fixed(change.at_us);
+  writer.Text(change.reason.zh);
+  writer.Text(change.reason.en);
+}
+
+// False for what is no operation or action.
+bool ReadContent(ByteReader& reader, StandingChange& change) {
+  const auto op = reader.Fixed<uint8_t>();
+  change.subject = reader.Text();
+  const auto action = reader.Fixed<uint8_t>();
+  change.limit = reader.Text();
+  change.until_us = reader.Fixed<int64_t>();
+  change.decision_seq = reader.Varint();
+  change.record = reader.Varint();
+  change.rule = reader.Text();
+  change.at_us = reader.Fixed<int64_t>();
+  change.reason.zh = reader.Text();
+  change.reason.en = reader.Text();
+  change.op = static_cast<StandingChange::Op>(op);
+  change.action = static_cast<Action>(action);
+  return op <= static_cast<uint8_t>(StandingChange::Op::kUndo) &&
+         action <= static_cast<uint8_t>(Action::kFreeze);
+}
+
+const std::string& TargetOf(const StandingChange& change) { return change.kind; }
+std::string& TargetOf(StandingChange& change) { return change.kind; }
 const std::string& TargetOf(const ListChange& change) { return change.list; }
 std::string& TargetOf(ListChange& change) { return change.list; }
 
@@ -67,18 +103,22 @@ Result<Change> Decode(const Record& record, std::string_view what) {
   TargetOf(change) = core.Text();
   FUQI_RETURN_IF_ERROR(core.Finish(what));
   ByteReader payload(record.payload);
-  ReadContent(payload, change);
+  if (!ReadContent(payload, change)) {
+    return Err(ErrorCode::kParse, "a {} record with an operation or action that is none", what);
+  }
   FUQI_RETURN_IF_ERROR(payload.Finish(what));
   return Change(std::move(change));
 }
 
 }  // namespace
 
-bool IsChange(RecordType type) { return type == RecordType::kListChange; }
+bool IsChange(RecordType type) {
+  return type == RecordType::kListChange || type == RecordType::kStandingChange;
+}
 
 RecordType TypeOf(const Change& change) {
   static constexpr std::array<RecordType, std::variant_size_v<Change>> kTypes = {
-      RecordType::kListChange};
+      RecordType::kListChange, RecordType::kStandingChange};
   return kTypes[change.index()];
 }
 
@@ -102,6 +142,8 @@ Result<Change> DecodeChange(const Record& record) {
   switch (record.type) {
     case RecordType::kListChange:
       return Decode<ListChange>(record, "ListChange");
+    case RecordType::kStandingChange:
+      return Decode<StandingChange>(record, "StandingChange");
     default:
       return Err(ErrorCode::kParse, "a record of type {} changes no committed state",
                  static_cast<uint16_t>(record.type));

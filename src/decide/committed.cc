@@ -27,6 +27,9 @@ Committed::Committed(const Pack& pack) : pack_(&pack) {
   for (const List& list : pack.lists) {
     lists_.emplace_back(list);
   }
+  for (const StandingKind& kind : pack.standing) {
+    standing_.emplace_back(kind, pack.lateness_us);
+  }
 }
 
 const ListState* Committed::FindList(std::string_view name) const {
@@ -34,7 +37,7 @@ const ListState* Committed::FindList(std::string_view name) const {
   return list == nullptr ? nullptr : &lists_[list - pack_->lists.data()];
 }
 
-Result<void> Committed::Check(const ListChange& change) const {
+Result<void> Committed::CheckForm(const ListChange& change) const {
   const ListState* state = FindList(change.list);
   if (state == nullptr) {
     std::vector<std::string> names;
@@ -69,7 +72,12 @@ Result<void> Committed::Validate(const Change& change) const {
   const ChangeHead& head = HeadOf(change);
   FUQI_RETURN_IF_ERROR(CheckName(head.by, "by"));
   FUQI_RETURN_IF_ERROR(CheckName(head.id, "id"));
-  return std::visit([&](const auto& each) { return Check(each); }, change);
+  return std::visit(
+      [&](const auto& each) -> Result<void> {
+        FUQI_RETURN_IF_ERROR(CheckForm(each));
+        return CheckFits(each);
+      },
+      change);
 }
 
 void Committed::Make(const ListChange& change, uint64_t seq) {
@@ -83,12 +91,15 @@ void Committed::Make(const ListChange& change, uint64_t seq) {
 }
 
 Result<void> Committed::Apply(const Change& change, uint64_t seq) {
-  const bool has_target =
-      std::visit([&](const auto& each) { return FindList(each.list) != nullptr; }, change);
-  if (has_target) {
-    FUQI_RETURN_IF_ERROR(Validate(change));
-    std::visit([&](const auto& each) { Make(each, seq); }, change);
-  }
+  FUQI_RETURN_IF_ERROR(std::visit(
+      [&](const auto& each) -> Result<void> {
+        if (Has(each)) {
+          FUQI_RETURN_IF_ERROR(CheckForm(each));
+          Make(each, seq);
+        }
+        return {};
+      },
+      change));
   if (const ChangeHead& head = HeadOf(change); !head.id.empty()) {
     Remember({head.id, seq, ContentOf(change)});
   }
@@ -126,6 +137,9 @@ void Committed::Save(ByteWriter& writer) const {
   for (const ListState& list : lists_) {
     list.Save(writer);
   }
+  for (const StandingState& state : standing_) {
+    state.Save(writer);
+  }
 }
 
 bool Committed::Restore(ByteReader& reader) {
@@ -146,7 +160,9 @@ bool Committed::Restore(ByteReader& reader) {
     std::ranges::copy(content, known.content.begin());
     Remember(std::move(known));
   }
-  return std::ranges::all_of(lists_, [&](ListState& list) { return list.Restore(reader); });
+  return std::ranges::all_of(lists_, [&](ListState& list) { return list.Restore(reader); }) &&
+         std::ranges::all_of(standing_,
+                             [&](StandingState& state) { return state.Restore(reader); });
 }
 
 }  // namespace fuqi::decide

@@ -1,7 +1,7 @@
 #pragma once
 
 // The committed part of a core's state: what changes (change.h) said, read from their records and
-// never computed again. One pack's lists, and which changes were made lately.
+// never computed again. One pack's lists, its standing actions, and which changes were made lately.
 //
 // A change acts on every event behind it in the log and on none before. What a pack does not have
 // any more (a list that it dropped) is passed over when an older log is folded.
@@ -18,6 +18,7 @@
 #include "decide/change.h"
 #include "decide/list.h"
 #include "decide/pack.h"
+#include "decide/standing.h"
 
 namespace fuqi::decide {
 
@@ -44,6 +45,8 @@ class Committed {
   // nullptr if the pack has none of this name.
   const ListState* FindList(std::string_view name) const;
   const std::vector<ListState>& lists() const { return lists_; }
+  const StandingState* FindStanding(std::string_view kind) const;
+  const std::vector<StandingState>& standing() const { return standing_; }
 
   void Save(ByteWriter& writer) const;
   // False unless it is what Save writes.
@@ -55,13 +58,22 @@ class Committed {
     uint64_t seq;
     Digest content;
   };
-  Result<void> Check(const ListChange& change) const;
+  // Whether the pack has what the change is about, whether what it says can be, and whether it goes
+  // with what there is now: the last is asked once, when the change is made.
+  bool Has(const ListChange& change) const { return FindList(change.list) != nullptr; }
+  bool Has(const StandingChange& change) const;
+  Result<void> CheckForm(const ListChange& change) const;
+  Result<void> CheckForm(const StandingChange& change) const;
+  static Result<void> CheckFits(const ListChange&) { return {}; }
+  Result<void> CheckFits(const StandingChange& change) const;
   void Make(const ListChange& change, uint64_t seq);
+  void Make(const StandingChange& change, uint64_t seq);
   void Remember(Known known);
 
   const Pack* pack_;
-  std::vector<ListState> lists_;  // in the pack's order
-  std::deque<Known> known_;       // oldest first
+  std::vector<ListState> lists_;         // in the pack's order
+  std::vector<StandingState> standing_;  // likewise
+  std::deque<Known> known_;              // oldest first
   boost::unordered_flat_map<std::string, std::pair<uint64_t, Digest>> by_id_;
 };
 

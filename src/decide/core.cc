@@ -22,7 +22,7 @@ namespace {
 using table::Datum;
 using table::TypeId;
 
-constexpr uint8_t kStateVersion = 2;
+constexpr uint8_t kStateVersion = 3;
 constexpr int64_t kTimeMinUs = -62'135'596'800'000'000;  // 0001-01-01
 constexpr int64_t kTimeMaxUs = 253'402'300'800'000'000;  // 10000-01-01, exclusive
 constexpr int32_t kDateMin = static_cast<int32_t>(kTimeMinUs / kDayUs);
@@ -186,6 +186,8 @@ struct Core::Impl {
 
   // The event enters the state; its flags and features, not yet its rules.
   Decision Admit(const Event& event, uint64_t event_seq);
+  // What earlier decisions and persons laid on the event's subjects.
+  void FindStanding(const Event& event, int64_t ts_us, Decision& decision) const;
   uint32_t BoundsFlags(int64_t ts_us, int64_t received_us) const;
   // Gives the features of graphs their cells; returns the first cell behind them.
   size_t EvaluateGraphs(int64_t ts_us, Decision& decision);
@@ -218,6 +220,7 @@ Decision Core::Impl::Admit(const Event& event, uint64_t event_seq) {
   const auto ts_us = static_cast<int64_t>(event.columns[pack->time_column()].i);
   decision.flags = BoundsFlags(ts_us, event.received_us);
 
+  FindStanding(event, ts_us, decision);
   scratch.Reset();
   cells = Cells(event);
   if ((decision.flags & kOutOfBounds) == 0) {
@@ -227,6 +230,30 @@ Decision Core::Impl::Admit(const Event& event, uint64_t event_seq) {
   ids.Insert(IndexHash(KeyHash(key_column(), event.columns[pack->key_column()])), event_seq);
   ++events;
   return decision;
+}
+
+void Core::Impl::FindStanding(const Event& event, int64_t ts_us, Decision& decision) const {
+  const bool any_time = (decision.flags & kOutOfBounds) != 0;
+  for (uint32_t k = 0; k < committed.standing().size(); ++k) {
+    const StandingState& state = committed.standing()[k];
+    if (state.size() == 0) {
+      continue;
+    }
+    const StandingKind& kind = state.kind();
+    const Datum amount =
+        kind.amount >= 0 ? event.columns[static_cast<size_t>(kind.amount)] : Datum::Null();
+    std::vector<size_t> columns = kind.columns;
+    std::ranges::sort(columns);
+    for (size_t column : columns) {
+      const auto subject = SubjectOf(event.columns[column], kind.type);
+      const StandingState::Entry* entry =
+          subject ? state.Find(*subject, ts_us, amount, any_time) : nullptr;
+      if (entry != nullptr) {
+        decision.standing.push_back(
+            {k, static_cast<uint32_t>(column), entry->action, entry->record});
+      }
+    }
+  }
 }
 
 uint32_t Core::Impl::BoundsFlags(int64_t ts_us, int64_t received_us) const {
@@ -339,6 +366,9 @@ void Core::Impl::EvaluateRules(sql::Scratch& memory, std::span<const Datum> row,
       decision.action = rule.shadow ? decision.action : std::max(decision.action, rule.then);
     }
   }
+  for (const StandingHit& hit : decision.standing) {
+    decision.action = std::max(decision.action, hit.action);
+  }
   if ((decision.flags & (kOutOfBounds | kEvaluationError)) != 0) {
     decision.action = std::max(decision.action, pack->pack().default_action);
   }
@@ -386,6 +416,61 @@ std::vector<uint64_t> Core::FindEvent(const Datum& key) const {
 Decision Core::Decide(const Event& event, uint64_t event_seq) {
   Decision decision = impl_->Admit(event, event_seq);
   impl_->EvaluateRules(impl_->scratch, impl_->cells, decision);
+  return decision;
+}
+
+std::vector<Change> Core::ChangesOf(const Event& event, const Decision& decision) const {
+  std::vector<Change> changes;
+  const Pack& pack = impl_->pack->pack();
+  for (uint32_t hit : decision.hits) {
+    const Rule& rule = pack.rules[hit];
+    if (!rule.standing || rule.shadow) {
+      continue;
+    }
+    const RuleStanding& standing = *rule.standing;
+    const StandingKind& kind = pack.standing[standing.kind];
+    std::optional<std::string> subject = SubjectOf(event.columns[standing.column], kind.type);
+    if (!subject) {
+      continue;
+    }
+    StandingChange change;
+    change.head.by = pack.name;
+    change.kind = kind.name;
+    change.subject = *std::move(subject);
+    change.action = rule.then;
+    change.limit = standing.limit;
+    change.decision_seq = decision.seq();
+    change.rule = rule.id;
+    change.reason = rule.reason;
+    // A time in the future would reach too far: the newest there is stands for it.
+    const auto ts_us = static_cast<int64_t>(event.columns[impl_->pack->time_column()].i);
+    change.at_us = (decision.flags & kFuture) != 0
+                       ? impl_->newest_us.value_or(std::min(ts_us, event.received_us))
+                       : ts_us;
+    const int128 until = int128{change.at_us} + standing.for_us;
+    change.until_us = standing.for_us == 0
+                          ? kForEver
+                          : static_cast<int64_t>(std::min<int128>(until, kForEver - 1));
+    // What stands for ever by the same rule need not be said again on every later event.
+    const std::vector<StandingState::Entry> entries =
+        impl_->committed.standing()[standing.kind].Of(change.subject);
+    const StandingState::Entry entry = *EntryOf(kind, change, 0);
+    const bool stands = std::ranges::any_of(entries, [&](const StandingState::Entry& other) {
+      return other.rule == rule.id && other.Covers(entry);
+    });
+    if (!stands) {
+      changes.emplace_back(std::move(change));
+    }
+  }
+  return changes;
+}
+
+Decision Core::DecideAndApply(const Event& event, uint64_t event_seq) {
+  Decision decision = Decide(event, event_seq);
+  uint64_t seq = decision.seq();
+  for (const Change& change : ChangesOf(event, decision)) {
+    FUQI_CHECK(Apply(change, ++seq).has_value());
+  }
   return decision;
 }
 

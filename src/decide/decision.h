@@ -36,11 +36,21 @@ inline constexpr uint32_t kOutOfBounds = kLate | kFuture;
 // `error` says why.
 inline constexpr uint32_t kFailed = kEvaluationError | kShadowError;
 
+// A standing action (standing.h) that bound the event.
+struct StandingHit {
+  uint32_t kind = 0;    // index in the pack
+  uint32_t column = 0;  // of the event: which named the subject
+  Action action = Action::kFreeze;
+  uint64_t record = 0;  // of the StandingChange that set it
+  friend bool operator==(const StandingHit&, const StandingHit&) = default;
+};
+
 struct Decision {
   uint64_t event_seq = 0;  // of the Event record
   Action action = Action::kApprove;
   uint32_t flags = 0;
-  std::vector<uint32_t> hits;  // indexes into the pack's rules, rising
+  std::vector<uint32_t> hits;         // indexes into the pack's rules, rising
+  std::vector<StandingHit> standing;  // by rising kind, then column
   table::Row features;  // in the pack's feature order; NULL throughout when kept out of windows
   std::string error;    // English; empty unless kFailed
 

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <optional>
 
+#include "base/decimal.h"
 #include "decide/core.h"
 #include "decide/graph_brute.h"
 #include "sql/constructs.h"
@@ -121,9 +122,70 @@ std::vector<bool> TolerantFeatures(const CompiledPack& pack) {
   return tolerant;
 }
 
+// What stands, said again from the words of the design: all that was ever set, looked through for
+// each event. The action of an event is the greatest of its rules' and of what stands, by the
+// batch's values of the rules.
+class NaiveStanding {
+ public:
+  explicit NaiveStanding(const CompiledPack& pack) : pack_(pack) {}
+
+  // Of an event within bounds whose rules all have values.
+  Action Decide(const Event& event, std::span<const Datum> rules) {
+    const auto ts = static_cast<int64_t>(event.columns[pack_.time_column()].i);
+    Action action = Action::kApprove;
+    for (const Set& set : sets_) {
+      const StandingKind& kind = pack_.pack().standing[set.kind];
+      for (size_t column : kind.columns) {
+        const Datum& value = event.columns[column];
+        const bool small = kind.amount >= 0 && set.limit && !event.columns[kind.amount].is_null() &&
+                           event.columns[kind.amount].i <= *set.limit;
+        if (!value.is_null() && table::Same(value, set.subject[0]) && ts < set.until && !small) {
+          action = std::max(action, set.action);
+        }
+      }
+    }
+    for (size_t i = 0; i < rules.size(); ++i) {
+      const Rule& rule = pack_.pack().rules[i];
+      if (rules[i].is_true() && !rule.shadow) {
+        action = std::max(action, rule.then);
+        Note(rule, event, ts);
+      }
+    }
+    return action;
+  }
+
+ private:
+  struct Set {
+    size_t kind;
+    table::Row subject;
+    Action action;
+    std::optional<int128> limit;
+    int128 until;
+  };
+
+  void Note(const Rule& rule, const Event& event, int64_t ts) {
+    if (!rule.standing || event.columns[rule.standing->column].is_null()) {
+      return;
+    }
+    const StandingKind& kind = pack_.pack().standing[rule.standing->kind];
+    Set& set = sets_.emplace_back();
+    set.kind = rule.standing->kind;
+    set.subject.Append(event.columns[rule.standing->column]);
+    set.action = rule.then;
+    if (!rule.standing->limit.empty()) {
+      set.limit = table::ParseText(rule.standing->limit, kind.amount_type)->i;
+    }
+    set.until = rule.standing->for_us == 0 ? kInt128Max : int128{ts} + rule.standing->for_us;
+  }
+
+  const CompiledPack& pack_;
+  std::vector<Set> sets_;
+};
+
 class Comparison {
  public:
-  explicit Comparison(const CompiledPack& pack) : pack_(pack), tolerant_(TolerantFeatures(pack)) {}
+  explicit Comparison(const CompiledPack& pack)
+      : pack_(pack), tolerant_(TolerantFeatures(pack)), standing_(pack) {}
 
   void Note(uint64_t row, const Event& event, std::string_view column, std::string batch,
             std::string stream) {
@@ -169,6 +231,19 @@ class Comparison {
     }
   }
 
+  // Where nothing but rules and what stands makes the action.
+  void CompareAction(uint64_t row, const Event& event, const Decision& decision,
+                     std::span<const Datum> batch) {
+    const Action action = standing_.Decide(event, batch.subspan(1 + pack_.feature_schema().size()));
+    if (decision.flags == 0) {
+      ++result_.cells;
+      if (action != decision.action) {
+        Note(row, event, "action", std::string(ActionName(action)),
+             std::string(ActionName(decision.action)));
+      }
+    }
+  }
+
   DiffResult& result() { return result_; }
 
  private:
@@ -184,6 +259,7 @@ class Comparison {
 
   const CompiledPack& pack_;
   const std::vector<bool> tolerant_;
+  NaiveStanding standing_;
   DiffResult result_;
 };
 
@@ -258,7 +334,7 @@ Result<DiffResult> Diff(const DataAccess& access, std::shared_ptr<const Compiled
     if (!event) {
       break;
     }
-    Decision decision = core.Decide(*event, 1 + 2 * result.events);
+    Decision decision = core.DecideAndApply(*event, 1 + 2 * result.events);
     ++result.events;
     const uint64_t row = reader.rows();
     const bool refused = std::ranges::binary_search(admission.refused, row);
@@ -277,6 +353,9 @@ Result<DiffResult> Diff(const DataAccess& access, std::shared_ptr<const Compiled
       rules.clear();
       core.DecideFromFeatures(*event, decision, &rules);
       comparison.Compare(row, *event, decision, rules, *batch_row);
+      if (!pack->pack().standing.empty()) {
+        comparison.CompareAction(row, *event, decision, *batch_row);
+      }
     } else {
       ++result.out_of_bounds;
       result.cells += pack->feature_schema().size();

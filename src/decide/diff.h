@@ -2,7 +2,8 @@
 
 // A pack on the same events in batch and as a stream, cell by cell: DuckDB runs the pack's text as
 // one statement, the core decides event by event, and every feature and rule of every event must
-// agree.
+// agree. Where a pack has standing actions, so must every action: it is made anew of the batch's
+// rules and of a plain list of all that was ever set.
 
 #include <cstdint>
 #include <functional>

@@ -110,6 +110,37 @@ void ExplainParts(const CompiledPack& pack, const Event& event, const Decision& 
   }
 }
 
+Result<void> ExplainStanding(const ledger::Log& log, const CompiledPack& pack, const Event& event,
+                             const Decision& decision, Explanation& out) {
+  for (const StandingHit& hit : decision.standing) {
+    if (hit.kind >= pack.pack().standing.size() || hit.column >= pack.event_schema().size()) {
+      return Err(ErrorCode::kCorrupt, "{} and {} are no standing kind and column", hit.kind,
+                 hit.column);
+    }
+    FUQI_ASSIGN_OR_RETURN(ledger::OwnedRecord record, log.Read(hit.record));
+    FUQI_ASSIGN_OR_RETURN(Change change, DecodeChange(*record));
+    const auto* set = std::get_if<StandingChange>(&change);
+    if (set == nullptr) {
+      return Err(ErrorCode::kCorrupt, "record {} sets no standing action", hit.record);
+    }
+    const StandingKind& kind = pack.pack().standing[hit.kind];
+    const table::Column& column = pack.event_schema()[hit.column];
+    out.standing.push_back(
+        {.kind = kind.name,
+         .column = column.name,
+         .subject = table::ToText(event.columns[hit.column], column.type),
+         .action = hit.action,
+         .reason = kind.reason,
+         .record = hit.record,
+         .decision_id = set->decision_seq == 0 ? "" : DecisionId(out.pack, set->decision_seq),
+         .by = set->head.by,
+         .rule = set->rule,
+         .set_for = set->reason,
+         .until_us = set->until_us});
+  }
+  return {};
+}
+
 }  // namespace
 
 Result<std::shared_ptr<const CompiledPack>> PackOfDecision(const ledger::Log& log,
@@ -150,6 +181,7 @@ Result<Explanation> Explain(const ledger::Log& log, const ledger::Tree& tree,
   out.error = decision.error;
   out.received_us = event.received_us;
   ExplainParts(pack, event, decision, out);
+  FUQI_RETURN_IF_ERROR(ExplainStanding(log, pack, event, decision, out));
 
   FUQI_ASSIGN_OR_RETURN(ledger::Head head, tree.CurrentHead());
   FUQI_ASSIGN_OR_RETURN(out.decision_proof, Prove(tree, head, *record));

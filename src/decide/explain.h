@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "decide/change.h"
 #include "decide/compiled_pack.h"
 #include "decide/decision.h"
 #include "ledger/log.h"
@@ -52,6 +53,21 @@ struct Explanation {
     std::vector<Points> points;
   };
 
+  // What bound the event (standing.h), and where it came from.
+  struct Standing {
+    std::string kind;
+    std::string column;
+    std::string subject;
+    Action action = Action::kFreeze;
+    Bilingual reason;         // the kind's
+    uint64_t record = 0;      // of its StandingChange
+    std::string decision_id;  // that set it; empty: a person did
+    std::string by;           // who
+    std::string rule;         // that asked for it
+    Bilingual set_for;        // why
+    int64_t until_us = kForEver;
+  };
+
   std::string decision_id;
   uint64_t event_seq = 0;
   uint64_t decision_seq = 0;
@@ -66,6 +82,7 @@ struct Explanation {
   std::vector<EventValue> event;
   std::vector<FeatureValue> features;
   std::vector<Hit> hits;
+  std::vector<Standing> standing;
   ledger::RecordProof decision_proof;
   ledger::RecordProof event_proof;
 };

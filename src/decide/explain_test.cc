@@ -166,11 +166,12 @@ TEST_F(EvidenceTest, ReperformanceFindsAForgedAction) {
   }
   // The blocked payment is made to look approved, and its hit is taken out.
   Forge(2, [](EncodedRecord& record) {
-    ASSERT_EQ(record.core[1], static_cast<uint8_t>(Action::kBlock));
-    record.core[1] = static_cast<uint8_t>(Action::kApprove);
-    ASSERT_EQ(record.core[3], 1) << "one hit";
-    record.core[3] = 0;
-    record.core.erase(record.core.begin() + 4);
+    ASSERT_EQ(record.core[1], 0) << "nothing stood";
+    ASSERT_EQ(record.core[2], static_cast<uint8_t>(Action::kBlock));
+    record.core[2] = static_cast<uint8_t>(Action::kApprove);
+    ASSERT_EQ(record.core[4], 1) << "one hit";
+    record.core[4] = 0;
+    record.core.erase(record.core.begin() + 5);
   });
   Result<Reperformance> again = Reperform(*forged_, kDir, TestBinder());
   ASSERT_TRUE(again.has_value()) << again.error().ToString();

@@ -151,7 +151,7 @@ Result<table::Type> ReadType(const TomlNode& node) {
   return type;
 }
 
-Result<void> ReadRuleBody(const TomlNode& node, Rule& rule) {
+Result<void> ReadRuleBody(const TomlNode& node, const Pack& pack, Rule& rule) {
   FUQI_ASSIGN_OR_RETURN(TomlNode then, node.Required<TomlNode>("then"));
   FUQI_ASSIGN_OR_RETURN(rule.then, ReadAction(then));
   if (rule.then == Action::kApprove) {
@@ -162,6 +162,7 @@ Result<void> ReadRuleBody(const TomlNode& node, Rule& rule) {
   FUQI_ASSIGN_OR_RETURN(rule.shadow, node.Or("shadow", false));
   FUQI_ASSIGN_OR_RETURN(TomlNode reason, node.Required<TomlNode>("reason"));
   FUQI_ASSIGN_OR_RETURN(rule.reason, ReadBilingual(reason));
+  FUQI_RETURN_IF_ERROR(ReadRuleStanding(node, pack, rule));
   FUQI_ASSIGN_OR_RETURN(std::optional<TomlNode> clause, node.Optional<TomlNode>("clause"));
   if (clause) {
     FUQI_ASSIGN_OR_RETURN(rule.clause, NonEmpty(*clause));
@@ -205,6 +206,7 @@ Result<void> Reader::ReadPackFile(const std::string& text) {
   FUQI_RETURN_IF_ERROR(ReadFeatures(root));
   FUQI_RETURN_IF_ERROR(internal::ReadDecisionTables(root, files_, dir_, pack_));
   FUQI_RETURN_IF_ERROR(internal::ReadLists(root, files_, dir_, pack_));
+  FUQI_RETURN_IF_ERROR(internal::ReadStandingKinds(root, pack_));
   FUQI_RETURN_IF_ERROR(ReadRules(root));
   FUQI_RETURN_IF_ERROR(internal::ReadScores(root, pack_));
   FUQI_RETURN_IF_ERROR(internal::ReadGraphs(root, pack_));
@@ -341,7 +343,7 @@ Result<void> Reader::ReadRules(const TomlNode& root) {
       return node.Fail("a second rule of the id '{}'", rule.id);
     }
     FUQI_ASSIGN_OR_RETURN(rule.when, RequiredFragment(node, "when"));
-    FUQI_RETURN_IF_ERROR(internal::ReadRuleBody(node, rule));
+    FUQI_RETURN_IF_ERROR(internal::ReadRuleBody(node, pack_, rule));
     pack_.rules.push_back(std::move(rule));
   }
   return {};

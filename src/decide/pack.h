@@ -122,6 +122,24 @@ struct List {
   Where where;
 };
 
+// What may be frozen, limited or held for later events: an account, a card, a person.
+struct StandingKind {
+  std::string name;
+  std::vector<size_t> columns;  // of the event: which of them name such a subject
+  table::Type type;             // of these
+  int amount = -1;              // event column that limits are held against; -1: there is none
+  table::Type amount_type;
+  Bilingual reason;  // what an officer reads where it binds an event
+};
+
+// What a rule lays on a subject, beside its action on the event.
+struct RuleStanding {
+  size_t kind = 0;     // index in the pack
+  size_t column = 0;   // event column that names the subject
+  int64_t for_us = 0;  // 0: until released
+  std::string limit;   // binds amounts above it; empty: all
+};
+
 struct Rule {
   std::string id;
   Fragment when;
@@ -130,6 +148,7 @@ struct Rule {
   Bilingual reason;
   std::string clause;  // "aml_law_2024#第三十五条"; may be empty
   Where where;
+  std::optional<RuleStanding> standing;
   int score = -1;  // index of the score whose band it is; -1: it is a [[rule]]
 };
 
@@ -179,6 +198,7 @@ inline constexpr size_t kPackColumnsMax = 500;
 inline constexpr size_t kPackGraphsMax = 16;
 inline constexpr size_t kGraphValuesMax = 8;
 inline constexpr size_t kPackListsMax = 100;
+inline constexpr size_t kPackStandingMax = 100;  // kinds, and rules that lay an action on one
 inline constexpr size_t kPackTablesMax = 100;
 inline constexpr size_t kPackScoresMax = 100;
 inline constexpr size_t kNameBytesMax = 63;
@@ -208,6 +228,7 @@ struct Pack {
   std::vector<std::pair<std::string, Fragment>> windows;
   std::vector<Graph> graphs;
   std::vector<List> lists;
+  std::vector<StandingKind> standing;
   std::vector<DecisionTable> tables;
   std::vector<Score> scores;
   std::vector<Feature> features;  // those of SQL, of tables, of scores, then of graphs

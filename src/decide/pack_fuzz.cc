@@ -1,6 +1,6 @@
 // Any bytes as the files of a pack: an error with its place or a pack, and whatever passes is
 // compiled, its scenarios read and run. Files are separated by a NUL byte: pack.toml, then
-// sources.toml, then scenarios/a.toml.
+// sources.toml, then scenarios/a.toml, then tables/a.csv.
 
 #include <cstdlib>
 #include <string>
@@ -16,7 +16,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   static const auto kBinder = *table::Binder::Open();
   PackFiles files;
   std::string_view text(reinterpret_cast<const char*>(data), size);
-  for (const char* path : {"pack.toml", "sources.toml", "scenarios/a.toml"}) {
+  for (const char* path : {"pack.toml", "sources.toml", "scenarios/a.toml", "tables/a.csv"}) {
     const size_t end = text.find('\0');
     files.emplace_back(path, text.substr(0, end));
     if (end == std::string_view::npos) {

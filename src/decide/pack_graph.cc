@@ -129,11 +129,13 @@ Result<Feature> ReadFeature(const TomlNode::Entry& entry, const Graph& graph, in
   if (keys->has_length) {
     FUQI_RETURN_IF_ERROR(node.Required<int64_t>("length"));
     const int64_t least = keys->measure == Measure::kCycles ? 2 : 1;
-    FUQI_ASSIGN_OR_RETURN(int64_t length, internal::ReadWhole(node, "length", 0, least, kGraphLengthMax));
+    FUQI_ASSIGN_OR_RETURN(int64_t length,
+                          internal::ReadWhole(node, "length", 0, least, kGraphLengthMax));
     measure.length = static_cast<int>(length);
   }
   if (keys->measure == Measure::kCycles) {
-    FUQI_ASSIGN_OR_RETURN(int64_t least, internal::ReadWhole(node, "length_min", 2, 2, measure.length));
+    FUQI_ASSIGN_OR_RETURN(int64_t least,
+                          internal::ReadWhole(node, "length_min", 2, 2, measure.length));
     measure.length_min = static_cast<int>(least);
   }
   if (keys->measure == Measure::kRisk) {
@@ -210,10 +212,10 @@ Result<void> internal::ReadGraphs(const TomlNode& root, Pack& pack) {
     FUQI_RETURN_IF_ERROR(ReadEnds(entry.value, graph));
     FUQI_RETURN_IF_ERROR(entry.value.Required<Duration>("window"));
     FUQI_RETURN_IF_ERROR(ReadSpan(entry.value, "window", 0, graph.window_us));
-    FUQI_ASSIGN_OR_RETURN(graph.degree_max,
-                          internal::ReadWhole(entry.value, "degree_max", graph.degree_max, 1, kDegreeMost));
-    FUQI_ASSIGN_OR_RETURN(graph.steps_max,
-                          internal::ReadWhole(entry.value, "steps_max", graph.steps_max, 1, kStepsMost));
+    FUQI_ASSIGN_OR_RETURN(graph.degree_max, internal::ReadWhole(entry.value, "degree_max",
+                                                                graph.degree_max, 1, kDegreeMost));
+    FUQI_ASSIGN_OR_RETURN(graph.steps_max, internal::ReadWhole(entry.value, "steps_max",
+                                                               graph.steps_max, 1, kStepsMost));
     FUQI_ASSIGN_OR_RETURN(TomlNode features, entry.value.Required<TomlNode>("feature"));
     FUQI_ASSIGN_OR_RETURN(std::vector<TomlNode::Entry> feature_entries, features.Entries());
     if (feature_entries.empty() ||

@@ -34,8 +34,8 @@ Result<void> ReadLists(const TomlNode& root, const PackFiles& files, const std::
 // Whether a pack may have a file of this path for its lists.
 bool IsListPath(std::string_view path);
 
-// What a rule does and says: 'then', 'shadow', 'reason' and 'clause'.
-Result<void> ReadRuleBody(const TomlNode& node, Rule& rule);
+// What a rule does and says: 'then', 'standing', 'shadow', 'reason' and 'clause'.
+Result<void> ReadRuleBody(const TomlNode& node, const Pack& pack, Rule& rule);
 
 // Whether the file holds rows of decision tables: tables/*.csv.
 bool IsTablePath(std::string_view path);
@@ -46,6 +46,9 @@ Result<void> ReadDecisionTables(const TomlNode& root, const PackFiles& files,
 // [score.NAME]: the scores, their features and the rules of their bands after those that the pack
 // has.
 Result<void> ReadScores(const TomlNode& root, Pack& pack);
+// [standing.NAME], and 'standing' of a rule.
+Result<void> ReadStandingKinds(const TomlNode& root, Pack& pack);
+Result<void> ReadRuleStanding(const TomlNode& rule_node, const Pack& pack, Rule& rule);
 // [graph.NAME]: the graphs, and their features after those that the pack has.
 Result<void> ReadGraphs(const TomlNode& root, Pack& pack);
 

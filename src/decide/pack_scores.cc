@@ -154,7 +154,7 @@ class ScoreReader {
     rule.score = static_cast<int>(pack_.scores.size());
     rule.when.text = fmt::format("{} = '{}'", column, id);
     rule.when.where = band.where();
-    FUQI_RETURN_IF_ERROR(internal::ReadRuleBody(band, rule));
+    FUQI_RETURN_IF_ERROR(internal::ReadRuleBody(band, pack_, rule));
     pack_.rules.push_back(std::move(rule));
     return {};
   }

@@ -311,6 +311,12 @@ Result<Outcome> Partition::Decide(const Event& event) {
   EncodeDecision(impl.publish_seq, pack.feature_schema(), outcome.decision, impl.encoded);
   added = impl.open.Add(impl.encoded.As(RecordType::kDecision));
   FUQI_CHECK(added.has_value() && *added == outcome.decision.seq());
+  for (const Change& change : impl.core.ChangesOf(event, outcome.decision)) {
+    impl.encoded.Clear();
+    EncodeChange(change, impl.encoded);
+    added = impl.open.Add(impl.encoded.As(TypeOf(change)));
+    FUQI_CHECK(added.has_value() && impl.core.Apply(change, *added).has_value());
+  }
   return outcome;
 }
 

@@ -27,9 +27,15 @@ constexpr uint64_t kSeeds = SeedsForTest(1000);
 constexpr uint64_t kFailureSeeds = 100;
 
 const std::shared_ptr<const CompiledPack>& PackWithAList() {
-  static const auto pack = MustCompile(std::string(kSmallPack) + R"toml(
+  static const auto pack = MustCompile(SmallPackWith("id = \"burst\"", R"(id = "burst"
+standing = { kind = "account", subject = "payer", for = "1 day" })") +
+                                       R"toml(
 [list.watched]
 type = "VARCHAR"
+
+[standing.account]
+columns = ["payer", "payee"]
+reason = { zh = "账户受限", en = "the account is bound" }
 )toml");
   return pack;
 }
@@ -53,6 +59,8 @@ struct Oracle {
   std::vector<Item> items;
   std::vector<Bytes> bodies;  // of the item's decision; empty for a change
   Digest state{};
+  size_t set = 0;    // standing actions that decisions set
+  size_t bound = 0;  // and that bound later events
 
   Oracle() {
     Core core(PackWithAList());
@@ -64,9 +72,17 @@ struct Oracle {
         bodies.emplace_back();
       }
       items.emplace_back(event);
-      bodies.push_back(Body(core.Decide(event, seq)));
+      const Decision decision = core.Decide(event, seq);
+      bodies.push_back(Body(decision));
+      bound += decision.standing.size();
       seq += 2;
+      for (const Change& change : core.ChangesOf(event, decision)) {
+        EXPECT_TRUE(core.Apply(change, seq++).has_value());
+        ++set;
+      }
     }
+    EXPECT_GT(set, 0u);
+    EXPECT_GT(bound, 0u);
     state = core.StateDigest();
   }
   static Bytes Body(const Decision& decision) {
@@ -233,12 +249,15 @@ class SeededRun {
     std::set<Digest> keys;
     std::set<std::string> changes;
     std::vector<Bytes> bodies;
+    size_t standing = 0;
     auto visit = [&](const ledger::StoredRecord& record) -> Result<void> {
       if (record.type == ledger::RecordType::kEvent) {
         EXPECT_TRUE(keys.insert(DecodeEventCore(record)->key_hash).second) << "admitted twice";
       } else if (record.type == ledger::RecordType::kDecision) {
         bodies.push_back(Oracle::Body(
             *DecodeDecision(PackWithAList()->feature_schema(), 3, record, record.seq)));
+      } else if (record.type == ledger::RecordType::kStandingChange) {
+        ++standing;
       } else if (IsChange(record.type)) {
         EXPECT_TRUE(changes.insert(HeadOf(*DecodeChange(record)).id).second) << "made twice";
         bodies.emplace_back();
@@ -248,6 +267,7 @@ class SeededRun {
     ASSERT_TRUE(partition_->log().Scan(0, visit).has_value());
     EXPECT_EQ(keys.size(), kEvents);
     EXPECT_EQ(changes.size(), oracle_.items.size() - kEvents);
+    EXPECT_EQ(standing, oracle_.set) << "each once";
     EXPECT_EQ(bodies, oracle_.bodies) << "each once, in order";
     EXPECT_TRUE(partition_->Close().has_value());
     CheckBySecondReader();

@@ -174,13 +174,24 @@ void EncodeDecisionBody(const table::Schema& features, const Decision& decision,
   for (uint32_t hit : decision.hits) {
     writer.Varint(hit);
   }
+  writer.Varint(decision.standing.size());
+  for (const StandingHit& hit : decision.standing) {
+    writer.Varint(hit.kind);
+    writer.Varint(hit.column);
+    writer.Fixed(static_cast<uint8_t>(hit.action));
+  }
   writer.Text(decision.error);
   table::EncodeRow(features, decision.features.values(), out);
 }
 
 void EncodeDecision(uint64_t publish_seq, const table::Schema& features, const Decision& decision,
                     EncodedRecord& out) {
-  ByteWriter(out.core).Varint(publish_seq);
+  ByteWriter core(out.core);
+  core.Varint(publish_seq);
+  core.Varint(decision.standing.size());
+  for (const StandingHit& hit : decision.standing) {
+    core.Varint(hit.record);
+  }
   EncodeDecisionBody(features, decision, out.core);
 }
 
@@ -194,6 +205,42 @@ Result<uint64_t> DecodeDecisionPublish(const Record& record) {
   return publish_seq;
 }
 
+// The records named before the body; the rest of each hit stands in it.
+Result<std::vector<StandingHit>> ReadStandingRecords(ByteReader& core, uint64_t seq) {
+  std::vector<StandingHit> hits;
+  const uint64_t count = core.Varint();
+  for (uint64_t i = 0; i < count && core.ok(); ++i) {
+    StandingHit& hit = hits.emplace_back();
+    hit.record = core.Varint();
+    if (hit.record >= seq) {
+      return Err(ErrorCode::kParse, "a Decision record is bound by record {}, which is behind it",
+                 hit.record);
+    }
+  }
+  return hits;
+}
+
+Result<void> ReadStandingHits(ByteReader& core, std::vector<StandingHit>& hits) {
+  if (core.Varint() != hits.size()) {
+    return Err(ErrorCode::kParse, "a Decision record's standing actions and their records differ");
+  }
+  for (size_t i = 0; i < hits.size(); ++i) {
+    const uint64_t kind = core.Varint();
+    const uint64_t column = core.Varint();
+    FUQI_ASSIGN_OR_RETURN(hits[i].action, ReadAction(core));
+    if (kind >= kPackStandingMax || column >= kPackColumnsMax) {
+      return Err(ErrorCode::kParse, "{} and {} are no standing kind and column", kind, column);
+    }
+    hits[i].kind = static_cast<uint32_t>(kind);
+    hits[i].column = static_cast<uint32_t>(column);
+    if (i > 0 && std::pair(hits[i - 1].kind, hits[i - 1].column) >=
+                     std::pair(hits[i].kind, hits[i].column)) {
+      return Err(ErrorCode::kParse, "a Decision record's standing actions do not rise");
+    }
+  }
+  return {};
+}
+
 Result<Decision> DecodeDecision(const table::Schema& features, size_t rules, const Record& record,
                                 uint64_t seq) {
   FUQI_RETURN_IF_ERROR(internal::ExpectRecord(record, RecordType::kDecision, "Decision"));
@@ -204,6 +251,7 @@ Result<Decision> DecodeDecision(const table::Schema& features, size_t rules, con
   decision.event_seq = seq - 1;
   ByteReader core(record.core);
   core.Varint();  // publish_seq
+  FUQI_ASSIGN_OR_RETURN(decision.standing, ReadStandingRecords(core, seq));
   FUQI_ASSIGN_OR_RETURN(decision.action, ReadAction(core));
   const uint64_t flags = core.Varint();
   const uint64_t hits = core.Varint();
@@ -220,6 +268,7 @@ Result<Decision> DecodeDecision(const table::Schema& features, size_t rules, con
     }
     decision.hits.push_back(static_cast<uint32_t>(hit));
   }
+  FUQI_RETURN_IF_ERROR(ReadStandingHits(core, decision.standing));
   decision.error = core.Text();
   if (!core.ok() || decision.error.empty() != ((decision.flags & kFailed) == 0)) {
     return Err(ErrorCode::kParse, "a Decision record's error text does not go with its flags");

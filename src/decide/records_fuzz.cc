@@ -114,7 +114,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
       break;
     }
     case 5: {
-      const ledger::Record record = Split(bytes, RecordType::kListChange);
+      const ledger::Record record =
+          Split(bytes, data[0] < 128 ? RecordType::kListChange : RecordType::kStandingChange);
       if (auto change = DecodeChange(record)) {
         EncodeChange(*change, encoded);
         CheckSame(encoded, record);

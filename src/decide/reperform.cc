@@ -52,7 +52,22 @@ class Epoch {
     if (record.type == RecordType::kDecision && record.seq >= from_) {
       return Compare(record).At(PlaceOf(record.seq));
     }
+    if (record.type == RecordType::kStandingChange) {
+      FUQI_RETURN_IF_ERROR(CompareChange(record).At(PlaceOf(record.seq)));
+    }
     return ApplyRecord(record, core_).At(PlaceOf(record.seq));
+  }
+
+  // Before the next event and at the end: whether the decision before it set what was due, and no
+  // less.
+  void SettleChanges() {
+    if (is_equal_ && (changes_differ_ || !due_.empty())) {
+      --out_.equal;
+      NoteDifferent(decision_->seq());
+    }
+    due_.clear();
+    changes_differ_ = false;
+    is_equal_ = false;
   }
 
  private:
@@ -61,7 +76,14 @@ class Epoch {
     FUQI_ASSIGN_OR_RETURN(const PublishRecord* publish, Find(publishes_, stored.publish_seq));
     FUQI_ASSIGN_OR_RETURN(Event event, EventOf(record, *publish, *pack_));
     FUQI_RETURN_IF_ERROR(core_.Validate(event));
+    SettleChanges();
     decision_ = core_.Decide(event, record.seq);
+    if (record.seq >= from_) {
+      for (const Change& change : core_.ChangesOf(event, *decision_)) {
+        EncodedRecord& due = due_.emplace_back();
+        EncodeChange(change, due);
+      }
+    }
 
     // The event's own core, said from its row.
     const table::Schema& schema = pack_->event_schema();
@@ -88,13 +110,34 @@ class Epoch {
     ++out_.decisions;
     if (event_is_as_stored_ && std::ranges::equal(encoded_.core, record.core)) {
       ++out_.equal;
+      is_equal_ = true;
       return {};
     }
-    ++out_.different;
-    if (out_.different_seqs.size() < Reperformance::kListedMax) {
-      out_.different_seqs.push_back(record.seq);
+    NoteDifferent(record.seq);
+    return {};
+  }
+
+  // What a decision set must be what it sets now; what persons did is as it is.
+  Result<void> CompareChange(const StoredRecord& record) {
+    FUQI_ASSIGN_OR_RETURN(Change change, DecodeChange(record));
+    const auto& standing = std::get<StandingChange>(change);
+    if (standing.at_us == kSinceEver || record.seq < from_) {
+      return {};
+    }
+    const bool as_due = !due_.empty() && std::ranges::equal(due_.front().core, record.core) &&
+                        std::ranges::equal(due_.front().payload, record.payload);
+    changes_differ_ = changes_differ_ || !as_due;
+    if (!due_.empty()) {
+      due_.erase(due_.begin());
     }
     return {};
+  }
+
+  void NoteDifferent(uint64_t seq) {
+    ++out_.different;
+    if (out_.different_seqs.size() < Reperformance::kListedMax) {
+      out_.different_seqs.push_back(seq);
+    }
   }
 
   const Publishes& publishes_;
@@ -104,6 +147,9 @@ class Epoch {
   const uint64_t to_;
   Reperformance& out_;
   std::optional<Decision> decision_;  // of the event folded last
+  std::vector<EncodedRecord> due_;    // changes that it makes and that were not met yet
+  bool changes_differ_ = false;
+  bool is_equal_ = false;  // the decision is as its record says
   bool event_is_as_stored_ = false;
   EncodedRecord encoded_;
 };
@@ -175,6 +221,7 @@ Result<Reperformance> Reperform(Disk& disk, const std::string& dir, table::Binde
     if (!scanned && !ended) {
       return std::move(scanned).error();
     }
+    epoch.SettleChanges();
   }
   if (progress) {
     progress(to_do, to_do);

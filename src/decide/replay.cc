@@ -207,7 +207,7 @@ class Run {
     if (options_.partition != nullptr) {
       FUQI_ASSIGN_OR_RETURN(decision, DecideThrough(*options_.partition, pack_, event));
     } else {
-      decision = core_.Decide(event, 1 + 2 * summary_.events);
+      decision = core_.DecideAndApply(event, 1 + 2 * summary_.events);
     }
     durations_.Add(static_cast<uint64_t>(
         std::chrono::duration_cast<std::chrono::nanoseconds>(Steady::now() - before).count()));

@@ -582,7 +582,7 @@ ScenarioReport RunScenarios(const CompiledPack& pack, const std::vector<Scenario
         result.failures.push_back(std::move(valid).error().At(step.where));
         break;
       }
-      const Decision decision = core.Decide(step.event, seq);
+      const Decision decision = core.DecideAndApply(step.event, seq);
       if (!step.expect) {
         continue;
       }

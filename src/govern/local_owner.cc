@@ -16,17 +16,6 @@ namespace {
 
 constexpr size_t kMaxWordsBytes = 1024;  // of a purpose, and of a description
 
-std::string CurrentUser() {
-  const uid_t uid = geteuid();
-  std::array<char, 4096> buffer;
-  passwd entry{};
-  passwd* found = nullptr;
-  if (getpwuid_r(uid, &entry, buffer.data(), buffer.size(), &found) == 0 && found != nullptr) {
-    return found->pw_name;
-  }
-  return "uid " + std::to_string(uid);
-}
-
 // `field` names the part of the request: an error carries it.
 Result<void> CheckText(const char* field, std::string_view text, size_t max_bytes) {
   if (text.size() > max_bytes) {
@@ -93,6 +82,17 @@ void EncodePlan(const table::Plan& plan, ByteWriter& writer) {
 }
 
 }  // namespace
+
+std::string CurrentUser() {
+  const uid_t uid = geteuid();
+  std::array<char, 4096> buffer;
+  passwd entry{};
+  passwd* found = nullptr;
+  if (getpwuid_r(uid, &entry, buffer.data(), buffer.size(), &found) == 0 && found != nullptr) {
+    return found->pw_name;
+  }
+  return "uid " + std::to_string(uid);
+}
 
 Digest PlanHash(const table::Plan& plan) {
   table::Plan canonical = plan;

@@ -53,6 +53,9 @@ class LocalOwner {
   const std::string subject_;
 };
 
+// The user that this process runs as.
+std::string CurrentUser();
+
 // SHA-256 over the plan's SQL and its paths as a set (docs/formats/permit.md).
 Digest PlanHash(const table::Plan& plan);
 

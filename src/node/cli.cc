@@ -227,6 +227,7 @@ int RunCli(const std::vector<std::string>& arguments, Context& context) {
   AddReplayCommands(cli);
   AddBacktestCommand(cli);
   AddDecideCommands(cli);
+  AddStandingCommands(cli);
   AddEvidenceCommands(cli);
   AddServeCommands(cli);
   AddScreenCommands(cli);

@@ -65,6 +65,7 @@ void AddPackCommands(Cli& cli);      // pack check, pack test, pack diff
 void AddReplayCommands(Cli& cli);    // replay
 void AddBacktestCommand(Cli& cli);   // backtest
 void AddDecideCommands(Cli& cli);    // decide
+void AddStandingCommands(Cli& cli);  // standing show, standing set, standing release, undo
 void AddEvidenceCommands(Cli& cli);  // explain, reperform, log head, log proof
 void AddServeCommands(Cli& cli);     // serve, key new
 void AddScreenCommands(Cli& cli);    // screen

@@ -105,6 +105,25 @@ OrderedJson ExplanationJson(const decide::Explanation& e) {
            {"reason", {{"zh", points.reason.zh}, {"en", points.reason.en}}}});
     }
   }
+  json["standing"] = OrderedJson::array();
+  for (const auto& standing : e.standing) {
+    OrderedJson one = {{"kind", standing.kind},
+                       {"column", standing.column},
+                       {"subject", standing.subject},
+                       {"action", decide::ActionName(standing.action)},
+                       {"reason", {{"zh", standing.reason.zh}, {"en", standing.reason.en}}},
+                       {"record", standing.record},
+                       {"by", standing.by},
+                       {"set_for", {{"zh", standing.set_for.zh}, {"en", standing.set_for.en}}}};
+    if (!standing.decision_id.empty()) {
+      one["decision_id"] = standing.decision_id;
+      one["rule"] = standing.rule;
+    }
+    if (standing.until_us != decide::kForEver) {
+      one["until"] = Rfc3339(standing.until_us);
+    }
+    json["standing"].push_back(std::move(one));
+  }
   for (const auto& feature : e.features) {
     OrderedJson lineage = OrderedJson::array();
     for (const auto& input : feature.lineage) {
@@ -145,6 +164,17 @@ void PrintHits(const decide::Explanation& e, Language language, std::ostream& ou
     for (const auto& points : hit.points) {
       out << fmt::format("      {:+} {}\n", points.add, points.reason.In(language));
     }
+  }
+  for (const auto& standing : e.standing) {
+    out << fmt::format("  {} {} = {} → {}\n    {}\n    ", standing.kind, standing.column,
+                       standing.subject, ActionIn(standing.action, language),
+                       standing.reason.In(language));
+    out << (standing.decision_id.empty()
+                ? Say(language, "set by {}, record {}: {}", standing.by, standing.record,
+                      standing.set_for.In(language))
+                : Say(language, "set by {}, record {}: {}", standing.decision_id, standing.record,
+                      standing.set_for.In(language)))
+        << '\n';
   }
   if (!e.error.empty()) {
     out << "  " << e.error << '\n';

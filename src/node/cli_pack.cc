@@ -108,6 +108,17 @@ OrderedJson CheckJson(const decide::CompiledPack& compiled, bool lineage, Langua
                              {"then", decide::ActionName(rule.then)},
                              {"shadow", rule.shadow},
                              {"clause", rule.clause}});
+    if (rule.standing) {
+      OrderedJson standing = {{"kind", pack.standing[rule.standing->kind].name},
+                              {"subject", pack.columns[rule.standing->column].name}};
+      if (rule.standing->for_us > 0) {
+        standing["for_us"] = rule.standing->for_us;
+      }
+      if (!rule.standing->limit.empty()) {
+        standing["above"] = rule.standing->limit;
+      }
+      json["rules"].back()["standing"] = std::move(standing);
+    }
   }
   json["findings"] = OrderedJson::array();
   for (const Error& finding : compiled.Findings()) {
@@ -185,6 +196,15 @@ void PrintCheck(const decide::CompiledPack& compiled, const PackOptions& options
     std::string action(decide::ActionName(rule.then));
     if (rule.shadow) {
       action += fmt::format(" ({})", Tr("shadow", language));
+    }
+    if (rule.standing) {
+      action += fmt::format(" · {}", pack.columns[rule.standing->column].name);
+      if (rule.standing->for_us > 0) {
+        action += " " + DurationIn(Duration{rule.standing->for_us}, language);
+      }
+      if (!rule.standing->limit.empty()) {
+        action += " > " + rule.standing->limit;
+      }
     }
     rows.push_back({rule.id, std::move(action), rule.reason.In(language), rule.clause});
   }

@@ -340,6 +340,59 @@ TEST_F(Command, LooksForADecisionInItsOwnPacksLogOnly) {
   }
 }
 
+TEST_F(Command, ShowsSetsReleasesAndUndoesWhatStands) {
+  std::string pack = decide::SmallPackWith(
+      "id = \"large\"",
+      "id = \"large\"\nstanding = { kind = \"account\", subject = \"payer\", for = \"1 day\" }");
+  pack +=
+      "[standing.account]\ncolumns = [\"payer\", \"payee\"]\namount = \"amount\"\n"
+      "reason = { zh = \"受限\", en = \"bound\" }\n";
+  dir_.Write("pack/pack.toml", pack);
+  const std::string log = dir_ / "log";
+  const auto action = [&](const std::string& id, const std::string& amount) {
+    const Ran ran = Run({"decide", dir_ / "pack", "--log", log}, Line(id, amount));
+    const Json decision = Json::parse(ran.out);
+    return decision["action"].get<std::string>() + (decision.contains("standing") ? "!" : "");
+  };
+  EXPECT_EQ(action("a", "1500"), "block");
+  EXPECT_EQ(action("b", "1"), "block!");
+  const Ran shown = Run({"standing", "show", "--log", log, "--json"});
+  const Json standing = Json::parse(shown.out)["standing"];
+  ASSERT_EQ(standing.size(), 1u) << shown.out;
+  EXPECT_EQ(standing[0]["subject"], "A");
+  EXPECT_EQ(standing[0]["action"], "block");
+  EXPECT_EQ(standing[0]["rule"], "large");
+  EXPECT_EQ(standing[0]["until"], "2026-01-02T08:30:00Z");
+  const std::string decision = standing[0]["decision_id"];
+  const Ran explained = Run({"explain", "--log", log, "small-00000000000000000005"});
+  EXPECT_NE(explained.out.find("set by " + decision), std::string::npos) << explained.out;
+
+  const std::vector<std::string> undo = {"standing", "undo",     decision,       "--log",
+                                         log,        "--reason", "a false alarm"};
+  EXPECT_EQ(Run(undo).code, 0);
+  const Ran again = Run(undo);
+  EXPECT_EQ(again.code, 1);
+  EXPECT_NE(again.err.find("nothing that this decision set stands"), std::string::npos);
+  EXPECT_EQ(action("c", "1"), "review") << "the third payment of the day";
+
+  const std::vector<std::string> set = {"standing", "set",   "account",  "A",     "limit",
+                                        "--above",  "50.00", "--reason", "asked", "--id",
+                                        "case 7",   "--log", log};
+  EXPECT_EQ(Run(set).code, 0);
+  EXPECT_NE(Run(set).out.find("made before"), std::string::npos);
+  EXPECT_EQ(action("d", "50"), "review");
+  EXPECT_EQ(action("e", "51"), "limit!");
+  EXPECT_EQ(Run({"standing", "release", "account", "A", "--reason", "cleared", "--log", log}).code,
+            0);
+  EXPECT_EQ(action("f", "51"), "review");
+  const Ran none =
+      Run({"standing", "release", "account", "A", "--reason", "cleared", "--log", log});
+  EXPECT_EQ(none.code, 1);
+  EXPECT_NE(none.err.find("nothing of this kind stands for 'A'"), std::string::npos) << none.err;
+  EXPECT_NE(Run({"standing", "show", "--log", log}).out.find("0 actions stand"), std::string::npos);
+  EXPECT_EQ(Run({"reperform", "--log", log}).code, 0);
+}
+
 TEST_F(Command, SaysWhoHoldsALogThatANodeRunsOn) {
   const std::string log = dir_ / "log";
   Run({"decide", dir_ / "pack", "--log", log}, Line("a"));

@@ -34,6 +34,24 @@ void AppendPoints(const std::vector<const decide::Score::Points*>& given, std::s
   }
 }
 
+// What bound the event; nothing where nothing did.
+void AppendStanding(const decide::Pack& pack, const decide::Decision& decision, std::string& json) {
+  std::string_view before = "\"standing\":[";
+  for (const decide::StandingHit& hit : decision.standing) {
+    if (hit.kind >= pack.standing.size() || hit.column >= pack.columns.size()) {
+      continue;  // of a record that is not this pack's
+    }
+    const decide::StandingKind& kind = pack.standing[hit.kind];
+    json += fmt::format(
+        R"({}{{"kind":{},"column":{},"action":"{}","reason":{{"zh":{},"en":{}}},"record":{}}})",
+        before, JsonString(kind.name), JsonString(pack.columns[hit.column].name),
+        decide::ActionName(hit.action), JsonString(kind.reason.zh), JsonString(kind.reason.en),
+        hit.record);
+    before = ",";
+  }
+  json += before == "," ? "]," : "";
+}
+
 }  // namespace
 
 std::string DecisionJson(const PackView& view, const table::Datum& event_key,
@@ -58,7 +76,9 @@ std::string DecisionJson(const PackView& view, const table::Datum& event_key,
     AppendPoints(decide::PointsGiven(source, rule, decision.features), json);
     json += '}';
   }
-  json += "],\"flags\":[";
+  json += "],";
+  AppendStanding(source, decision, json);
+  json += "\"flags\":[";
   for (std::string_view comma; std::string_view name : decide::FlagNames(decision.flags)) {
     json += fmt::format("{}\"{}\"", comma, name);
     comma = ",";

@@ -1,0 +1,136 @@
+// Changes of what stands, as committed state takes them.
+
+#include <algorithm>
+
+#include "base/nearest.h"
+#include "base/time.h"
+#include "base/utf8.h"
+#include "decide/committed.h"
+
+namespace fuqi::decide {
+namespace {
+
+Result<void> CheckText(std::string_view text, size_t bytes_max, std::string_view field) {
+  if (text.size() > bytes_max) {
+    return Err(ErrorCode::kOutOfRange, "{} bytes; it may have {}", text.size(), bytes_max)
+        .At({.field = std::string(field)});
+  }
+  if (!IsUtf8(text)) {
+    return Err(ErrorCode::kParse, "the text is not UTF-8 without NUL")
+        .At({.field = std::string(field)});
+  }
+  return {};
+}
+
+// Written as SQL prints it, as the events' values are.
+Result<void> CheckSubject(const StandingKind& kind, const std::string& subject) {
+  Result<table::Datum> value = table::ParseText(subject, kind.type);
+  if (!value || SubjectOf(*value, kind.type) != subject) {
+    return Err(ErrorCode::kTypeMismatch, "'{}' is no value of type {} as SQL prints it", subject,
+               kind.type.ToString())
+        .At({.field = "subject"});
+  }
+  return {};
+}
+
+}  // namespace
+
+const StandingState* Committed::FindStanding(std::string_view kind) const {
+  const auto found = std::ranges::find_if(
+      standing_, [&](const StandingState& state) { return state.kind().name == kind; });
+  return found == standing_.end() ? nullptr : &*found;
+}
+
+bool Committed::Has(const StandingChange& change) const {
+  return change.op == StandingChange::Op::kUndo || FindStanding(change.kind) != nullptr;
+}
+
+Result<void> Committed::CheckForm(const StandingChange& change) const {
+  FUQI_RETURN_IF_ERROR(CheckText(change.subject, kSubjectBytesMax, "subject"));
+  FUQI_RETURN_IF_ERROR(CheckText(change.reason.zh, kStandingReasonBytesMax, "reason"));
+  FUQI_RETURN_IF_ERROR(CheckText(change.reason.en, kStandingReasonBytesMax, "reason"));
+  if (change.op == StandingChange::Op::kUndo) {
+    return {};
+  }
+  const StandingState* state = FindStanding(change.kind);
+  if (state == nullptr) {
+    std::vector<std::string> names;
+    for (const StandingKind& kind : pack_->standing) {
+      names.push_back(kind.name);
+    }
+    const auto near = NearestName(change.kind, names);
+    return near ? Err(ErrorCode::kNotFound,
+                      "the pack has no standing kind '{}'; did you mean '{}'?", change.kind, *near)
+                : Err(ErrorCode::kNotFound, "the pack has no standing kind '{}'", change.kind);
+  }
+  FUQI_RETURN_IF_ERROR(CheckSubject(state->kind(), change.subject));
+  if (change.op == StandingChange::Op::kSet) {
+    if (change.action == Action::kApprove) {
+      return Err(ErrorCode::kInvalidArgument, "'approve' binds nothing; release what stands")
+          .At({.field = "action"});
+    }
+    FUQI_RETURN_IF_ERROR(EntryOf(state->kind(), change, 0).At({.field = "limit"}));
+  }
+  return {};
+}
+
+Result<void> Committed::CheckFits(const StandingChange& change) const {
+  const bool by_person = change.at_us == kSinceEver;
+  if (by_person && change.reason.empty()) {
+    return Err(ErrorCode::kInvalidArgument, "a person says why").At({.field = "reason"});
+  }
+  if (change.op == StandingChange::Op::kUndo) {
+    const bool stands = std::ranges::any_of(
+        standing_, [&](const StandingState& state) { return state.Stands(change.decision_seq); });
+    return stands
+               ? Result<void>()
+               : Err(ErrorCode::kNotFound,
+                     "nothing that this decision set stands: it set nothing, or it was released, "
+                     "undone or has expired");
+  }
+  const StandingState& state = *FindStanding(change.kind);
+  const std::vector<StandingState::Entry> entries = state.Of(change.subject);
+  if (change.op == StandingChange::Op::kRelease) {
+    const bool stands = std::ranges::any_of(entries, [&](const StandingState::Entry& entry) {
+      return change.record == 0 || entry.record == change.record;
+    });
+    return stands
+               ? Result<void>()
+               : Err(ErrorCode::kNotFound, "nothing of this kind stands for '{}'", change.subject);
+  }
+  if (by_person) {
+    FUQI_ASSIGN_OR_RETURN(StandingState::Entry entry, EntryOf(state.kind(), change, 0));
+    for (const StandingState::Entry& other : entries) {
+      if (other.Covers(entry)) {
+        return Err(ErrorCode::kConflict,
+                   "'{}' stands already, as strict and as long or longer, by record {}: release "
+                   "that first if it shall be less",
+                   ActionName(other.action), other.record);
+      }
+    }
+    if (entries.size() == kStandingMax) {
+      return Err(ErrorCode::kResourceExhausted, "{} actions stand for '{}'; release some",
+                 entries.size(), change.subject);
+    }
+  }
+  return {};
+}
+
+void Committed::Make(const StandingChange& change, uint64_t seq) {
+  if (change.op == StandingChange::Op::kUndo) {
+    for (StandingState& state : standing_) {
+      state.Undo(change.decision_seq);
+    }
+    return;
+  }
+  StandingState& state =
+      standing_[static_cast<size_t>(FindStanding(change.kind) - standing_.data())];
+  if (change.op == StandingChange::Op::kRelease) {
+    state.Release(change.subject, change.record);
+    return;
+  }
+  // CheckForm has read it.
+  state.Set(change.subject, *EntryOf(state.kind(), change, seq), change.at_us);
+}
+
+}  // namespace fuqi::decide
