@@ -209,10 +209,12 @@ std::vector<table::Row> Batch(const Scene& scene, const std::vector<Event>& even
   const std::string select = "SELECT * EXCLUDE (arrived) FROM e ORDER BY arrived";
   const Result<std::string> sql = scene.pack->BatchSql(select, arrivals);
   EXPECT_TRUE(sql.has_value()) << sql.error().ToString();
-  std::vector<table::Relation> given = {relation};
+  std::vector<table::Relation> given = OwnTables(scene.pack->pack(), scene.pack->lookups());
+  given.push_back(relation);
+  const std::vector<table::Relation> read = given;
   if (!scene.pack->graphs().empty()) {
     Result<GivenGraphs> graphs = GiveGraphs(*scene.pack, select, [&](const std::string& inputs) {
-      return kEngine->Run(table::PermitForTest::Make(inputs), {relation});
+      return kEngine->Run(table::PermitForTest::Make(inputs), read);
     });
     EXPECT_TRUE(graphs.has_value()) << graphs.error().ToString();
     given.push_back(std::move(graphs->relation));

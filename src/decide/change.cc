@@ -33,13 +33,15 @@ void WriteContent(const ListChange& change, ByteWriter& writer) {
     WriteListEntry(entry, writer);
   }
   writer.Varint(change.removals.size());
-  for (const ListEntryId& id : change.removals) {
-    writer.Text(id.value);
-    writer.Text(id.source);
-    writer.Fixed(id.valid_from_us);
+  for (const ListRemoval& removal : change.removals) {
+    writer.Text(removal.value);
+    writer.Fixed(static_cast<uint8_t>((removal.source ? 1 : 0) | (removal.valid_from_us ? 2 : 0)));
+    writer.Text(removal.source.value_or(""));
+    writer.Fixed(removal.valid_from_us.value_or(0));
   }
 }
 
+// False where a removal says what it does not give.
 bool ReadContent(ByteReader& reader, ListChange& change) {
   const uint64_t puts = reader.Varint();
   for (uint64_t i = 0; i < puts && reader.ok(); ++i) {
@@ -47,15 +49,54 @@ bool ReadContent(ByteReader& reader, ListChange& change) {
   }
   const uint64_t removals = reader.Varint();
   for (uint64_t i = 0; i < removals && reader.ok(); ++i) {
-    ListEntryId& id = change.removals.emplace_back();
-    id.value = reader.Text();
-    id.source = reader.Text();
-    id.valid_from_us = reader.Fixed<int64_t>();
+    ListRemoval& removal = change.removals.emplace_back();
+    removal.value = reader.Text();
+    const auto given = reader.Fixed<uint8_t>();
+    const std::string_view source = reader.Text();
+    const auto valid_from_us = reader.Fixed<int64_t>();
+    if ((given & 1) != 0) {
+      removal.source = source;
+    }
+    if ((given & 2) != 0) {
+      removal.valid_from_us = valid_from_us;
+    }
+    if (given > 3 || (!removal.source && !source.empty()) ||
+        (!removal.valid_from_us && valid_from_us != 0)) {
+      return false;
+    }
   }
   return true;
 }
 
-// What the content is about, which the core names beside the head.
+void WriteContent(const ReferenceChange& change, ByteWriter& writer) {
+  internal::WriteSchema(change.schema, writer);
+  writer.Varint(change.rows.size());
+  Bytes encoded;
+  for (const table::Row& row : change.rows) {
+    encoded.clear();
+    table::EncodeRow(change.schema, row.values(), encoded);
+    writer.Blob(encoded);
+  }
+}
+
+bool ReadContent(ByteReader& reader, ReferenceChange& change) {
+  Result<table::Schema> schema = internal::ReadSchema(reader);
+  if (!schema) {
+    return false;
+  }
+  change.schema = *std::move(schema);
+  const uint64_t rows = reader.Varint();
+  for (uint64_t i = 0; i < rows && reader.ok(); ++i) {
+    const ByteView encoded = reader.Blob();
+    Result<table::Row> row = reader.ok() ? table::DecodeRow(change.schema, encoded) : table::Row();
+    if (!row) {
+      return false;
+    }
+    change.rows.push_back(*std::move(row));
+  }
+  return true;
+}
+
 void WriteContent(const StandingChange& change, ByteWriter& writer) {
   writer.Fixed(static_cast<uint8_t>(change.op));
   writer.Text(change.subject);
@@ -89,10 +130,13 @@ bool ReadContent(ByteReader& reader, StandingChange& change) {
          action <= static_cast<uint8_t>(Action::kFreeze);
 }
 
+// What the content is about, which the core names beside the head.
 const std::string& TargetOf(const StandingChange& change) { return change.kind; }
 std::string& TargetOf(StandingChange& change) { return change.kind; }
 const std::string& TargetOf(const ListChange& change) { return change.list; }
 std::string& TargetOf(ListChange& change) { return change.list; }
+const std::string& TargetOf(const ReferenceChange& change) { return change.reference; }
+std::string& TargetOf(ReferenceChange& change) { return change.reference; }
 
 template <class T>
 Result<Change> Decode(const Record& record, std::string_view what) {
@@ -104,7 +148,7 @@ Result<Change> Decode(const Record& record, std::string_view what) {
   FUQI_RETURN_IF_ERROR(core.Finish(what));
   ByteReader payload(record.payload);
   if (!ReadContent(payload, change)) {
-    return Err(ErrorCode::kParse, "a {} record with an operation or action that is none", what);
+    return Err(ErrorCode::kParse, "the payload of a {} record contradicts itself", what);
   }
   FUQI_RETURN_IF_ERROR(payload.Finish(what));
   return Change(std::move(change));
@@ -113,12 +157,13 @@ Result<Change> Decode(const Record& record, std::string_view what) {
 }  // namespace
 
 bool IsChange(RecordType type) {
-  return type == RecordType::kListChange || type == RecordType::kStandingChange;
+  return type == RecordType::kListChange || type == RecordType::kReferenceChange ||
+         type == RecordType::kStandingChange;
 }
 
 RecordType TypeOf(const Change& change) {
   static constexpr std::array<RecordType, std::variant_size_v<Change>> kTypes = {
-      RecordType::kListChange, RecordType::kStandingChange};
+      RecordType::kListChange, RecordType::kReferenceChange, RecordType::kStandingChange};
   return kTypes[change.index()];
 }
 
@@ -142,6 +187,8 @@ Result<Change> DecodeChange(const Record& record) {
   switch (record.type) {
     case RecordType::kListChange:
       return Decode<ListChange>(record, "ListChange");
+    case RecordType::kReferenceChange:
+      return Decode<ReferenceChange>(record, "ReferenceChange");
     case RecordType::kStandingChange:
       return Decode<StandingChange>(record, "StandingChange");
     default:

@@ -17,6 +17,7 @@
 #include "decide/list_entry.h"
 #include "decide/records.h"
 #include "ledger/record.h"
+#include "table/datum.h"
 
 namespace fuqi::decide {
 
@@ -29,12 +30,20 @@ struct ChangeHead {
   std::string id;
 };
 
-// Entries of a list put and taken away, as one.
+// Entries of a list taken away, then entries put, as one.
 struct ListChange {
   ChangeHead head;
   std::string list;
   std::vector<ListEntry> puts;
-  std::vector<ListEntryId> removals;
+  std::vector<ListRemoval> removals;
+};
+
+// Rows put into a reference, as one: each takes the place of the row of its key and time.
+struct ReferenceChange {
+  ChangeHead head;
+  std::string reference;
+  table::Schema schema;  // of the rows, as the pack had it then
+  std::vector<table::Row> rows;
 };
 
 // An action laid on a subject for later events, or taken from it (standing.h).
@@ -58,7 +67,7 @@ struct StandingChange {
   Bilingual reason;
 };
 
-using Change = std::variant<ListChange, StandingChange>;
+using Change = std::variant<ListChange, ReferenceChange, StandingChange>;
 
 // Bounds of one change.
 inline constexpr size_t kChangeBytesMax = size_t{3} << 20;  // encoded

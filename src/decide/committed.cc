@@ -5,6 +5,7 @@
 
 #include "base/nearest.h"
 #include "base/utf8.h"
+#include "decide/fold.h"
 
 namespace fuqi::decide {
 namespace {
@@ -27,6 +28,9 @@ Committed::Committed(const Pack& pack) : pack_(&pack) {
   for (const List& list : pack.lists) {
     lists_.emplace_back(list);
   }
+  for (const Reference& reference : pack.references) {
+    references_.emplace_back(reference);
+  }
   for (const StandingKind& kind : pack.standing) {
     standing_.emplace_back(kind, pack.lateness_us);
   }
@@ -35,6 +39,40 @@ Committed::Committed(const Pack& pack) : pack_(&pack) {
 const ListState* Committed::FindList(std::string_view name) const {
   const List* list = pack_->FindList(name);
   return list == nullptr ? nullptr : &lists_[list - pack_->lists.data()];
+}
+
+const ReferenceState* Committed::FindReference(std::string_view name) const {
+  const Reference* reference = pack_->FindReference(name);
+  return reference == nullptr ? nullptr : &references_[reference - pack_->references.data()];
+}
+
+Result<void> Committed::CheckForm(const ReferenceChange& change) const {
+  const ReferenceState* state = FindReference(change.reference);
+  if (state == nullptr) {
+    return Err(ErrorCode::kNotFound, "the pack has no reference '{}'", change.reference);
+  }
+  const Reference& reference = state->reference();
+  std::set<Bytes> ids;
+  std::vector<table::Row> adapted;
+  for (const table::Row& row : change.rows) {
+    FUQI_ASSIGN_OR_RETURN(table::Row fitting, AdaptRow(change.schema, row, reference.schema));
+    FUQI_RETURN_IF_ERROR(CheckRow(reference, fitting));
+    Bytes id;
+    table::EncodeRow(reference.key_schema(), fitting.values().first(reference.keys + 1), id);
+    if (!ids.insert(std::move(id)).second) {
+      return Err(ErrorCode::kAlreadyExists, "a second row of this key and time");
+    }
+    adapted.push_back(std::move(fitting));
+  }
+  return state->CheckRoom(adapted);
+}
+
+void Committed::Make(const ReferenceChange& change, uint64_t) {
+  const Reference& reference = *pack_->FindReference(change.reference);
+  for (const table::Row& row : change.rows) {
+    references_[&reference - pack_->references.data()].Put(
+        *AdaptRow(change.schema, row, reference.schema));
+  }
 }
 
 Result<void> Committed::CheckForm(const ListChange& change) const {
@@ -50,20 +88,16 @@ Result<void> Committed::CheckForm(const ListChange& change) const {
                 : Err(ErrorCode::kNotFound, "the pack has no list '{}'", change.list);
   }
   std::set<ListEntryId> ids;
-  auto once = [&](const ListEntryId& id) -> Result<void> {
-    if (!ids.insert(id).second) {
-      return Err(ErrorCode::kAlreadyExists,
-                 "'{}' twice, with one source and one beginning: which of them holds?", id.value);
-    }
-    return {};
-  };
   for (const ListEntry& entry : change.puts) {
     FUQI_RETURN_IF_ERROR(CheckEntry(state->list().type, entry));
-    FUQI_RETURN_IF_ERROR(once(entry.id()));
+    if (!ids.insert(entry.id()).second) {
+      return Err(ErrorCode::kAlreadyExists,
+                 "'{}' twice, with one source and one beginning: which of them holds?",
+                 entry.value);
+    }
   }
-  for (const ListEntryId& id : change.removals) {
-    FUQI_RETURN_IF_ERROR(CheckEntryId(state->list().type, id));
-    FUQI_RETURN_IF_ERROR(once(id));
+  for (const ListRemoval& removal : change.removals) {
+    FUQI_RETURN_IF_ERROR(CheckRemoval(state->list().type, removal));
   }
   return state->CheckRoom(change.puts);
 }
@@ -82,8 +116,8 @@ Result<void> Committed::Validate(const Change& change) const {
 
 void Committed::Make(const ListChange& change, uint64_t seq) {
   ListState& state = lists_[pack_->FindList(change.list) - pack_->lists.data()];
-  for (const ListEntryId& id : change.removals) {
-    state.Remove(id);
+  for (const ListRemoval& removal : change.removals) {
+    state.Remove(removal);
   }
   for (size_t i = 0; i < change.puts.size(); ++i) {
     state.Put(change.puts[i], {seq, i + 1});
@@ -137,6 +171,9 @@ void Committed::Save(ByteWriter& writer) const {
   for (const ListState& list : lists_) {
     list.Save(writer);
   }
+  for (const ReferenceState& reference : references_) {
+    reference.Save(writer);
+  }
   for (const StandingState& state : standing_) {
     state.Save(writer);
   }
@@ -160,9 +197,9 @@ bool Committed::Restore(ByteReader& reader) {
     std::ranges::copy(content, known.content.begin());
     Remember(std::move(known));
   }
-  return std::ranges::all_of(lists_, [&](ListState& list) { return list.Restore(reader); }) &&
-         std::ranges::all_of(standing_,
-                             [&](StandingState& state) { return state.Restore(reader); });
+  auto restore = [&](auto& state) { return state.Restore(reader); };
+  return std::ranges::all_of(lists_, restore) && std::ranges::all_of(references_, restore) &&
+         std::ranges::all_of(standing_, restore);
 }
 
 }  // namespace fuqi::decide

@@ -1,7 +1,8 @@
 #pragma once
 
 // The committed part of a core's state: what changes (change.h) said, read from their records and
-// never computed again. One pack's lists, its standing actions, and which changes were made lately.
+// never computed again. One pack's lists and references, its standing actions, and which changes
+// were made lately.
 //
 // A change acts on every event behind it in the log and on none before. What a pack does not have
 // any more (a list that it dropped) is passed over when an older log is folded.
@@ -18,6 +19,7 @@
 #include "decide/change.h"
 #include "decide/list.h"
 #include "decide/pack.h"
+#include "decide/reference.h"
 #include "decide/standing.h"
 
 namespace fuqi::decide {
@@ -30,9 +32,10 @@ class Committed {
   // `pack` must outlive it.
   explicit Committed(const Pack& pack);
 
-  // Whether the change can be applied now. kNotFound: the pack has no such list; kAlreadyExists:
-  // one entry twice; kInvalidArgument, kTypeMismatch, kParse, kOutOfRange: what cannot be in it;
-  // kResourceExhausted: beyond a bound.
+  // Whether the change can be applied now. kNotFound: the pack has no such list or reference;
+  // kAlreadyExists:
+  // one entry twice; kInvalidArgument, kTypeMismatch, kParse, kOutOfRange: what cannot be in it, or
+  // goes beyond a bound.
   Result<void> Validate(const Change& change) const;
   // Makes the change, whose record is `seq`. Errors as Validate, and nothing has changed then; a
   // change to what the pack does not have is passed over.
@@ -45,6 +48,8 @@ class Committed {
   // nullptr if the pack has none of this name.
   const ListState* FindList(std::string_view name) const;
   const std::vector<ListState>& lists() const { return lists_; }
+  const ReferenceState* FindReference(std::string_view name) const;
+  const std::vector<ReferenceState>& references() const { return references_; }
   const StandingState* FindStanding(std::string_view kind) const;
   const std::vector<StandingState>& standing() const { return standing_; }
 
@@ -61,19 +66,26 @@ class Committed {
   // Whether the pack has what the change is about, whether what it says can be, and whether it goes
   // with what there is now: the last is asked once, when the change is made.
   bool Has(const ListChange& change) const { return FindList(change.list) != nullptr; }
+  bool Has(const ReferenceChange& change) const {
+    return FindReference(change.reference) != nullptr;
+  }
   bool Has(const StandingChange& change) const;
   Result<void> CheckForm(const ListChange& change) const;
+  Result<void> CheckForm(const ReferenceChange& change) const;
   Result<void> CheckForm(const StandingChange& change) const;
   static Result<void> CheckFits(const ListChange&) { return {}; }
+  static Result<void> CheckFits(const ReferenceChange&) { return {}; }
   Result<void> CheckFits(const StandingChange& change) const;
   void Make(const ListChange& change, uint64_t seq);
+  void Make(const ReferenceChange& change, uint64_t seq);
   void Make(const StandingChange& change, uint64_t seq);
   void Remember(Known known);
 
   const Pack* pack_;
-  std::vector<ListState> lists_;         // in the pack's order
-  std::vector<StandingState> standing_;  // likewise
-  std::deque<Known> known_;              // oldest first
+  std::vector<ListState> lists_;            // in the pack's order
+  std::vector<ReferenceState> references_;  // likewise
+  std::vector<StandingState> standing_;     // likewise
+  std::deque<Known> known_;                 // oldest first
   boost::unordered_flat_map<std::string, std::pair<uint64_t, Digest>> by_id_;
 };
 

@@ -18,7 +18,7 @@ namespace {
 sql::Fragment ToSqlFragment(std::string name, const Fragment& fragment) {
   return {.name = std::move(name),
           .text = fragment.text,
-          .place = [&fragment](size_t offset) { return fragment.At(static_cast<int64_t>(offset)); },
+          .place = [fragment](size_t offset) { return fragment.At(static_cast<int64_t>(offset)); },
           .generated = !fragment.parts.empty()};
 }
 
@@ -58,17 +58,22 @@ bool ReadsWindows(const sql::Expr& expr) {
 std::string RuleColumn(const Rule& rule) { return "rule:" + rule.id; }
 
 // Levels of features that have none.
-constexpr int kOfGraph = -1;
+constexpr int kGiven = -1;  // of a lookup or a graph
 constexpr int kUnplaced = -2;
 
-// One run of CompiledPack::Compile. Sql fragments refer to the pack's, which must not move.
+// One run of CompiledPack::Compile.
 class PackCompiler {
  public:
   PackCompiler(CompiledPack& out, table::Binder& binder)
-      : out_(out), pack_(out.pack_), binder_(binder), windows_(out.windows_) {}
+      : out_(out),
+        pack_(out.pack_),
+        binder_(binder),
+        lookups_(pack_, binder),
+        windows_(out.windows_) {}
 
   Result<void> Run() {
     FUQI_RETURN_IF_ERROR(CheckNames());
+    FUQI_RETURN_IF_ERROR(BindLookups());
     FUQI_RETURN_IF_ERROR(ParseWindows());
     FUQI_RETURN_IF_ERROR(CheckMade());
     FUQI_RETURN_IF_ERROR(ParseFeatures());
@@ -88,6 +93,12 @@ class PackCompiler {
   };
 
   Result<void> CheckNames();
+  // Gathers what any fragment looks up, and makes features of it.
+  Result<void> BindLookups();
+  // The fragment with what it looks up as columns.
+  Result<sql::Fragment> Read(std::string name, const Fragment& fragment) {
+    return lookups_.Replace(ToSqlFragment(std::move(name), fragment));
+  }
   Result<void> ParseWindows();
   // What features are made of, before it is part of them.
   Result<void> CheckMade();
@@ -115,12 +126,13 @@ class PackCompiler {
   CompiledPack& out_;
   const Pack& pack_;
   table::Binder& binder_;
+  LookupCompiler lookups_;
   std::vector<sql::Fragment>& windows_;
   std::vector<std::string> window_names_;
   std::vector<Reads> window_reads_;
   std::vector<sql::Fragment> features_;
   std::vector<Reads> feature_reads_;
-  std::vector<int> levels_;  // of each feature; kOfGraph or kUnplaced
+  std::vector<int> levels_;  // of each feature; kGiven or kUnplaced
   table::Schema input_;      // of the level at hand
 };
 
@@ -193,9 +205,49 @@ Result<void> PackCompiler::Resolve(const sql::Fragment& fragment,
   return {};
 }
 
+Result<void> PackCompiler::BindLookups() {
+  std::vector<const Fragment*> fragments;
+  for (const auto& [name, fragment] : pack_.windows) {
+    fragments.push_back(&fragment);
+  }
+  for (const Feature& feature : pack_.features) {
+    if (feature.graph < 0) {
+      fragments.push_back(&feature.sql);
+    }
+  }
+  for (const Graph& graph : pack_.graphs) {
+    fragments.push_back(&graph.from);
+    for (const Fragment& to : graph.to) {
+      fragments.push_back(&to);
+    }
+    for (const std::optional<Fragment>* each : {&graph.amount, &graph.from_risk, &graph.to_risk}) {
+      if (*each) {
+        fragments.push_back(&**each);
+      }
+    }
+  }
+  for (const Rule& rule : pack_.rules) {
+    fragments.push_back(&rule.when);
+  }
+  for (const Fragment* fragment : fragments) {
+    FUQI_RETURN_IF_ERROR(Read("", *fragment));
+  }
+  input_ = out_.event_schema_;
+  FUQI_ASSIGN_OR_RETURN(out_.lookups_,
+                        lookups_.Bind(input_, out_.time_column_, pack_.features.size()));
+  std::ranges::move(lookups_.Features(), std::back_inserter(out_.pack_.features));
+  out_.feature_schema_.resize(pack_.features.size());
+  for (const Lookup& lookup : out_.lookups_) {
+    out_.features_by_level_.push_back(lookup.feature);
+    out_.feature_schema_[lookup.feature] = {pack_.features[lookup.feature].name, lookup.type, true};
+    input_.push_back(out_.feature_schema_[lookup.feature]);
+  }
+  return {};
+}
+
 Result<void> PackCompiler::ParseWindows() {
   for (const auto& [name, fragment] : pack_.windows) {
-    windows_.push_back(ToSqlFragment(name, fragment));
+    FUQI_ASSIGN_OR_RETURN(windows_.emplace_back(), Read(name, fragment));
     FUQI_ASSIGN_OR_RETURN(sql::ParsedWindow parsed,
                           sql::ParseWindow(binder_, windows_.back(), pack_.time));
     FUQI_RETURN_IF_ERROR(
@@ -215,8 +267,8 @@ Result<void> PackCompiler::CheckMade() {
   }
   for (const Score& score : pack_.scores) {
     for (const Score::Points& points : score.points) {
-      const sql::Fragment when =
-          ToSqlFragment(fmt::format("{}.{}", score.name, points.id), points.when);
+      FUQI_ASSIGN_OR_RETURN(const sql::Fragment when,
+                            Read(fmt::format("{}.{}", score.name, points.id), points.when));
       FUQI_RETURN_IF_ERROR(sql::ParseExpression(binder_, when, window_names_));
     }
   }
@@ -225,12 +277,12 @@ Result<void> PackCompiler::CheckMade() {
 
 Result<void> PackCompiler::ParseFeatures() {
   for (const Feature& feature : pack_.features) {
-    if (feature.graph >= 0) {
+    if (feature.graph >= 0 || feature.is_lookup) {
       features_.emplace_back();
       feature_reads_.emplace_back();
       continue;
     }
-    features_.push_back(ToSqlFragment(feature.name, feature.sql));
+    FUQI_ASSIGN_OR_RETURN(features_.emplace_back(), Read(feature.name, feature.sql));
     FUQI_ASSIGN_OR_RETURN(sql::ParsedExpression parsed,
                           sql::ParseExpression(binder_, features_.back(), window_names_));
     Reads& reads = feature_reads_.emplace_back();
@@ -251,7 +303,7 @@ Result<void> PackCompiler::ParseFeatures() {
 
 Result<void> PackCompiler::OrderFeatures() {
   for (const Feature& feature : pack_.features) {
-    levels_.push_back(feature.graph >= 0 ? kOfGraph : kUnplaced);
+    levels_.push_back(feature.graph >= 0 || feature.is_lookup ? kGiven : kUnplaced);
   }
   for (size_t i = 0; i < pack_.features.size(); ++i) {
     std::vector<size_t> path;
@@ -338,8 +390,6 @@ Result<void> PackCompiler::CheckStreams(const sql::Level& level,
 }
 
 Result<void> PackCompiler::BindGraphs() {
-  input_ = out_.event_schema_;
-  out_.feature_schema_.resize(pack_.features.size());
   for (size_t g = 0; g < pack_.graphs.size(); ++g) {
     FUQI_ASSIGN_OR_RETURN(CompiledPack::BoundGraph bound, BindGraph(g));
     out_.graphs_.push_back(std::move(bound));
@@ -356,7 +406,7 @@ Result<void> PackCompiler::BindGraphs() {
   return {};
 }
 
-// Over the event's columns alone, to which the graph's features are added only later.
+// Over the event's columns and what is looked up, to which graphs' features are added only later.
 Result<CompiledPack::BoundGraph> PackCompiler::BindGraph(size_t number) {
   const Graph& graph = pack_.graphs[number];
   CompiledPack::BoundGraph bound;
@@ -374,7 +424,9 @@ Result<CompiledPack::BoundGraph> PackCompiler::BindGraph(size_t number) {
   }
   std::vector<sql::Fragment>& items = out_.graph_items_.emplace_back();
   auto add = [&](std::string_view key, const Fragment& fragment) {
-    items.push_back(ToSqlFragment(fmt::format("{}.{}", graph.name, key), fragment));
+    Result<sql::Fragment> item = Read(fmt::format("{}.{}", graph.name, key), fragment);
+    FUQI_CHECK(item.has_value());  // BindLookups has read it
+    items.push_back(*std::move(item));
     return static_cast<int>(items.size()) - 1;
   };
   add(graph.shares ? "entity" : "from", graph.from);
@@ -391,7 +443,7 @@ Result<CompiledPack::BoundGraph> PackCompiler::BindGraph(size_t number) {
     FUQI_ASSIGN_OR_RETURN(sql::ParsedExpression parsed, sql::ParseExpression(binder_, item, {}));
     for (const sql::Reference& reference : parsed.columns) {
       if (std::ranges::any_of(pack_.features, [&](const Feature& feature) {
-            return table::SameName(feature.name, reference.name);
+            return !feature.is_lookup && table::SameName(feature.name, reference.name);
           })) {
         return item.At(
             reference.position,
@@ -494,7 +546,7 @@ Result<void> PackCompiler::BindFeatures() {
 Result<void> PackCompiler::BindRules() {
   std::vector<sql::Fragment> items;
   for (const Rule& rule : pack_.rules) {
-    items.push_back(ToSqlFragment(RuleColumn(rule), rule.when));
+    FUQI_ASSIGN_OR_RETURN(items.emplace_back(), Read(RuleColumn(rule), rule.when));
     FUQI_ASSIGN_OR_RETURN(sql::ParsedExpression parsed,
                           sql::ParseExpression(binder_, items.back(), window_names_));
     if (!parsed.windows.empty()) {
@@ -523,44 +575,66 @@ Result<void> PackCompiler::BindRules() {
   return {};
 }
 
-// Down to columns of the event: through the features of graphs, too, which depend on all that their
-// graph reads.
+// `lineage` with the inputs of what is given in its place.
+void TraceThrough(const std::vector<sql::ColumnLineage>& given, sql::ColumnLineage& lineage) {
+  std::set<sql::ColumnLineage::Input> inputs;
+  for (const sql::ColumnLineage::Input& input : lineage.inputs) {
+    const auto found = std::ranges::find(given, input.column, &sql::ColumnLineage::output);
+    if (found == given.end()) {
+      inputs.insert(input);
+      continue;
+    }
+    for (sql::ColumnLineage::Input each : found->inputs) {
+      // A condition on what is given is a condition on all that it read.
+      each.influence = sql::IsDirect(input.influence) ? each.influence : input.influence;
+      inputs.insert(std::move(each));
+    }
+  }
+  lineage.inputs.assign(inputs.begin(), inputs.end());
+}
+
+// Down to columns of the event: through what is looked up, and through the features of graphs,
+// which depend on all that their graph reads.
 void PackCompiler::TraceLineage() {
   using sql::ColumnLineage;
-  std::vector<ColumnLineage> of_graphs;
+  std::vector<ColumnLineage> given;
+  std::vector<std::vector<ColumnLineage::Input>> of_graphs;
   table::Schema known = out_.event_schema_;
+  for (const Lookup& lookup : out_.lookups_) {
+    std::set<ColumnLineage::Input> inputs;
+    for (const ColumnLineage& arg : sql::LineageOf({&lookup.level, 1}, out_.event_schema_)) {
+      for (ColumnLineage::Input each : arg.inputs) {
+        each.influence = sql::Influence::kJoin;
+        inputs.insert(std::move(each));
+      }
+    }
+    given.push_back(
+        {pack_.features[lookup.feature].name, {inputs.begin(), inputs.end()}, {}, true});
+    known.push_back(out_.feature_schema_[lookup.feature]);
+  }
   for (const CompiledPack::BoundGraph& graph : out_.graphs_) {
     std::set<ColumnLineage::Input> inputs = {{"", pack_.time, sql::Influence::kWindow}};
-    for (const ColumnLineage& input : sql::LineageOf({&graph.level, 1}, out_.event_schema_)) {
+    for (ColumnLineage& input : sql::LineageOf({&graph.level, 1}, known)) {
+      TraceThrough(given, input);
       for (ColumnLineage::Input each : input.inputs) {
         each.influence =
             sql::IsDirect(each.influence) ? sql::Influence::kAggregation : each.influence;
         inputs.insert(std::move(each));
       }
     }
-    for (size_t feature : graph.features) {
-      of_graphs.push_back({pack_.features[feature].name, {inputs.begin(), inputs.end()}, {}, true});
+    of_graphs.emplace_back(inputs.begin(), inputs.end());
+  }
+  for (size_t g = 0; g < of_graphs.size(); ++g) {
+    for (size_t feature : out_.graphs_[g].features) {
+      given.push_back({pack_.features[feature].name, of_graphs[g], {}, true});
       known.push_back(out_.feature_schema_[feature]);
     }
   }
   out_.lineage_ = sql::LineageOf(out_.levels_, known);
   for (ColumnLineage& lineage : out_.lineage_) {
-    std::set<ColumnLineage::Input> inputs;
-    for (const ColumnLineage::Input& input : lineage.inputs) {
-      const auto graph = std::ranges::find(of_graphs, input.column, &ColumnLineage::output);
-      if (graph == of_graphs.end()) {
-        inputs.insert(input);
-        continue;
-      }
-      for (ColumnLineage::Input each : graph->inputs) {
-        // A condition on what the graph gives is a condition on all that it read.
-        each.influence = sql::IsDirect(input.influence) ? each.influence : input.influence;
-        inputs.insert(std::move(each));
-      }
-    }
-    lineage.inputs.assign(inputs.begin(), inputs.end());
+    TraceThrough(given, lineage);
   }
-  out_.lineage_.insert(out_.lineage_.begin(), of_graphs.begin(), of_graphs.end());
+  out_.lineage_.insert(out_.lineage_.begin(), given.begin(), given.end());
 }
 
 Result<std::shared_ptr<const CompiledPack>> CompiledPack::Compile(Pack pack,
@@ -576,6 +650,7 @@ std::vector<std::string> CompiledPack::FeaturesAcrossShards() const {
       pack_.partition.empty() ? -1 : table::FindColumn(event_schema_, pack_.partition);
   std::vector<bool> across(event_schema_.size());  // of each input of the level at hand
   std::vector<std::string> names;
+  across.resize(across.size() + lookups_.size());  // every shard holds all that is looked up
   for (const BoundGraph& graph : graphs_) {
     for (size_t feature : graph.features) {
       across.push_back(true);  // other shards hold edges of the same vertices
@@ -609,7 +684,7 @@ std::vector<std::string> CompiledPack::FeaturesAcrossShards() const {
 Result<std::string> CompiledPack::BatchSql(const std::string& events,
                                            sql::Arrivals arrivals) const {
   sql::Batch batch;
-  batch.source = graphs_.empty() ? events : WithGivenGraphs(events);
+  batch.source = graphs_.empty() ? WithLookedUp(events) : WithGivenGraphs(WithLookedUp(events));
   batch.windows = windows_;
   for (size_t k = 0; k < levels_.size(); ++k) {
     batch.levels.push_back({&levels_[k], items_[k]});
@@ -624,15 +699,24 @@ Result<std::string> CompiledPack::BatchSql(const std::string& events,
   return sql::BatchSql(batch, arrivals);
 }
 
+std::string CompiledPack::WithLookedUp(const std::string& events) const {
+  return lookups_.empty() ? events : WithLookups(pack_, event_schema_, lookups_, events);
+}
+
 std::string CompiledPack::WithGivenGraphs(const std::string& events) const {
   std::string columns;
+  auto add = [&](std::string_view table, const std::string& name) {
+    columns += fmt::format("{}{}.{}", columns.empty() ? "" : ", ", table, table::QuoteName(name));
+  };
   for (const table::Column& column : event_schema_) {
-    columns +=
-        fmt::format("{}event.{}", columns.empty() ? "" : ", ", table::QuoteName(column.name));
+    add("event", column.name);
+  }
+  for (const Lookup& lookup : lookups_) {
+    add("event", pack_.features[lookup.feature].name);
   }
   for (const BoundGraph& graph : graphs_) {
     for (size_t feature : graph.features) {
-      columns += ", given." + table::QuoteName(pack_.features[feature].name);
+      add("given", pack_.features[feature].name);
     }
   }
   return fmt::format(
@@ -643,7 +727,7 @@ std::string CompiledPack::WithGivenGraphs(const std::string& events) const {
 
 Result<std::string> CompiledPack::GraphInputSql(size_t graph, const std::string& events) const {
   sql::Batch batch;
-  batch.source = events;
+  batch.source = WithLookedUp(events);
   batch.levels.push_back({&graphs_[graph].level, graph_items_[graph]});
   batch.columns.push_back(pack_.time);
   for (const sql::Level::Output& output : graphs_[graph].level.outputs) {
@@ -690,6 +774,11 @@ std::vector<Error> CompiledPack::Findings() const {
 
 int CompiledPack::steps_max() const {
   int steps = 0;
+  for (const Lookup& lookup : lookups_) {
+    for (const sql::Program& arg : lookup.args) {
+      steps += arg.steps_max();
+    }
+  }
   for (const BoundGraph& graph : graphs_) {
     for (const Output& input : graph.inputs) {
       steps += input.program.steps_max();

@@ -5,8 +5,9 @@
 // Features fall into levels: one that reads no other feature is of level 0, any other stands one
 // above the highest that it reads. Level k reads the event's columns and all features of the levels
 // before it, in level order; its windows hold rows of just these. The features of graphs, which
-// read the event alone, stand before level 0 and are columns to all levels. The rules are the last
-// level, without windows, so that an event and its feature row are all that they need.
+// read the event alone, stand before level 0 and are columns to all levels; before them, and
+// columns to graphs too, stand those of lookups (lookups.h). The rules are the last level, without
+// windows, so that an event and its feature row are all that they need.
 
 #include <cstdint>
 #include <memory>
@@ -15,6 +16,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "decide/lookups.h"
 #include "decide/pack.h"
 #include "sql/batch.h"
 #include "sql/expr.h"
@@ -71,11 +73,12 @@ class CompiledPack {
     std::vector<table::Schema> vertices;  // how each vertex is encoded: one column
   };
   const std::vector<BoundGraph>& graphs() const { return graphs_; }
+  const std::vector<Lookup>& lookups() const { return lookups_; }
 
   const std::vector<std::vector<Output>>& feature_outputs() const { return feature_outputs_; }
   const std::vector<Output>& rule_outputs() const { return rule_outputs_; }
-  // Pack indexes of the features, those of graphs, then the others in level order: where a level's
-  // input keeps feature columns.
+  // Pack indexes of the features, lookups, those of graphs, then the others in level order: where a
+  // level's input keeps feature columns.
   const std::vector<size_t>& features_by_level() const { return features_by_level_; }
   // Instructions that the programs of one event execute at most.
   int steps_max() const;
@@ -91,9 +94,9 @@ class CompiledPack {
   // The batch form: one SELECT over `events`, a SELECT that gives the event table's columns as they
   // arrive, with the key, every feature and every rule (RuleColumn) as columns, ordered by arrival.
   // DuckDB evaluates the pack's own text; nothing of the streaming executor takes part. All events
-  // of `events` enter windows: the caller leaves out those that are out of bounds. Where the pack
-  // has graphs, their features are given: as columns of a table kGivenGraphs, beside `number`, the
-  // event's row from 1 on.
+  // of `events` enter windows: the caller leaves out those that are out of bounds. What is looked
+  // up is read from tables that are given (OwnTables). Where the pack has graphs, their features
+  // are given: as columns of a table kGivenGraphs, beside `number`, the event's row from 1 on.
   Result<std::string> BatchSql(const std::string& events, sql::Arrivals arrivals) const;
   static constexpr std::string_view kGivenGraphs = "fuqi_graphs";
   // What the events of a SELECT say to a graph: the time, then its inputs, in order of arrival.
@@ -107,6 +110,7 @@ class CompiledPack {
   CompiledPack() = default;
   CompiledPack(const CompiledPack&) = delete;
 
+  std::string WithLookedUp(const std::string& events) const;
   std::string WithGivenGraphs(const std::string& events) const;
 
   Pack pack_;
@@ -118,6 +122,7 @@ class CompiledPack {
   std::vector<std::vector<Output>> feature_outputs_;
   std::vector<Output> rule_outputs_;
   std::vector<size_t> features_by_level_;
+  std::vector<Lookup> lookups_;
   std::vector<BoundGraph> graphs_;
   std::vector<std::vector<sql::Fragment>> graph_items_;
   std::vector<sql::ColumnLineage> lineage_;

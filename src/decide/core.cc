@@ -189,7 +189,8 @@ struct Core::Impl {
   // What earlier decisions and persons laid on the event's subjects.
   void FindStanding(const Event& event, int64_t ts_us, Decision& decision) const;
   uint32_t BoundsFlags(int64_t ts_us, int64_t received_us) const;
-  // Gives the features of graphs their cells; returns the first cell behind them.
+  // Give what is looked up, and the features of graphs, their cells; return the first cell behind.
+  size_t EvaluateLookups(Decision& decision);
   size_t EvaluateGraphs(int64_t ts_us, Decision& decision);
   void EvaluateFeatures(int64_t ts_us, Decision& decision);
   void EvaluateRules(sql::Scratch& memory, std::span<const Datum> row, Decision& decision,
@@ -291,8 +292,33 @@ std::vector<Datum> Core::Impl::Cells(const Event& event) const {
   return row;
 }
 
+size_t Core::Impl::EvaluateLookups(Decision& decision) {
+  const size_t columns = pack->event_schema().size();
+  size_t next = columns;
+  std::vector<Datum> values;
+  for (const Lookup& lookup : pack->lookups()) {
+    values.clear();
+    std::optional<Error> failed;
+    for (const sql::Program& arg : lookup.args) {
+      Result<Datum> value = arg.Run(std::span(cells).first(columns), {}, scratch);
+      values.push_back(value ? *value : Datum::Null());
+      if (!value && !failed) {
+        failed = value.error();
+      }
+    }
+    if (failed) {
+      NoteError(kEvaluationError, pack->feature_schema()[lookup.feature].name, *failed, decision);
+    } else {
+      cells[next] = lookup.Find(committed, values, scratch);
+      decision.features.Set(lookup.feature, cells[next]);
+    }
+    ++next;
+  }
+  return next;
+}
+
 size_t Core::Impl::EvaluateGraphs(int64_t ts_us, Decision& decision) {
-  size_t next = pack->event_schema().size();
+  size_t next = EvaluateLookups(decision);
   const std::span<const Datum> columns(cells.data(), next);
   std::vector<Datum> values;
   for (size_t g = 0; g < graphs.size(); ++g) {

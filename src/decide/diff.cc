@@ -104,7 +104,8 @@ bool IsTolerant(const sql::Level& level, const sql::Expr& expr, const std::vecto
 std::vector<bool> TolerantFeatures(const CompiledPack& pack) {
   std::vector<bool> tolerant(pack.feature_schema().size());
   std::vector<bool> columns(pack.event_schema().size());
-  size_t next = 0;
+  size_t next = pack.lookups().size();  // exact
+  columns.resize(columns.size() + next);
   for (const CompiledPack::BoundGraph& graph : pack.graphs()) {
     for (const GraphMeasure& measure : graph.shape.measures) {
       columns.push_back(MeasureType(measure.measure).id == table::TypeId::kDouble);
@@ -311,13 +312,18 @@ Result<DiffResult> Diff(const DataAccess& access, std::shared_ptr<const Compiled
   FUQI_ASSIGN_OR_RETURN(std::string sql,
                         pack->BatchSql(events, admission.in_order ? sql::Arrivals::kInOrder
                                                                   : sql::Arrivals::kAnyOrder));
-  std::vector<table::Relation> given = RefusedTables(admission.refused);
+  auto tables = [&] {
+    std::vector<table::Relation> beside = OwnTables(pack->pack(), pack->lookups());
+    std::ranges::move(RefusedTables(admission.refused), std::back_inserter(beside));
+    return beside;
+  };
+  std::vector<table::Relation> given = tables();
   std::vector<bool> truncated;  // of each admitted event
   if (!pack->graphs().empty()) {
-    FUQI_ASSIGN_OR_RETURN(
-        GivenGraphs graphs, GiveGraphs(*pack, events, [&](const std::string& inputs) {
-          return RunPlan(access, *pack, plan, inputs, RefusedTables(admission.refused));
-        }));
+    FUQI_ASSIGN_OR_RETURN(GivenGraphs graphs,
+                          GiveGraphs(*pack, events, [&](const std::string& inputs) {
+                            return RunPlan(access, *pack, plan, inputs, tables());
+                          }));
     given.push_back(std::move(graphs.relation));
     truncated = std::move(graphs.truncated);
   }

@@ -92,6 +92,43 @@ Explanation::Hit ExplainHit(const CompiledPack& pack, uint32_t hit, const Decisi
   return explained;
 }
 
+// The entries that the decision's lookups met, from the records that put them.
+Result<std::vector<Explanation::Met>> ExplainMet(const ledger::Log& log, const CompiledPack& pack,
+                                                 const Decision& decision) {
+  std::vector<Explanation::Met> all;
+  for (const Lookup& lookup : pack.lookups()) {
+    const table::Datum& found = decision.features[lookup.feature];
+    if (!lookup.list || found.is_null() || found.text().empty()) {
+      continue;
+    }
+    const List& list = pack.pack().lists[*lookup.list];
+    Explanation::Met met{.lookup = pack.feature_schema()[lookup.feature].name, .list = list.name};
+    FUQI_ASSIGN_OR_RETURN(met.ref, EntryRef::Parse(found.text()));
+    const ListEntry* entry = nullptr;
+    std::optional<Change> change;
+    if (met.ref.record == 0) {
+      entry = met.ref.number > list.entries.size() ? nullptr : &list.entries[met.ref.number - 1];
+    } else {
+      FUQI_ASSIGN_OR_RETURN(ledger::OwnedRecord record, log.Read(met.ref.record));
+      FUQI_ASSIGN_OR_RETURN(change, DecodeChange(*record));
+      const auto* of_list = std::get_if<ListChange>(&*change);
+      if (of_list != nullptr && met.ref.number <= of_list->puts.size()) {
+        entry = &of_list->puts[met.ref.number - 1];
+        met.by = of_list->head.by;
+        met.made_us = of_list->head.made_us;
+      }
+    }
+    if (entry == nullptr) {
+      return Err(ErrorCode::kCorrupt,
+                 "the decision names entry {} of list '{}', which there is not", found.text(),
+                 list.name);
+    }
+    met.entry = *entry;
+    all.push_back(std::move(met));
+  }
+  return all;
+}
+
 // The parts that the decision, its event and the pack tell.
 void ExplainParts(const CompiledPack& pack, const Event& event, const Decision& decision,
                   Explanation& out) {
@@ -181,6 +218,7 @@ Result<Explanation> Explain(const ledger::Log& log, const ledger::Tree& tree,
   out.error = decision.error;
   out.received_us = event.received_us;
   ExplainParts(pack, event, decision, out);
+  FUQI_ASSIGN_OR_RETURN(out.met, ExplainMet(log, pack, decision));
   FUQI_RETURN_IF_ERROR(ExplainStanding(log, pack, event, decision, out));
 
   FUQI_ASSIGN_OR_RETURN(ledger::Head head, tree.CurrentHead());

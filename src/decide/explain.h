@@ -53,6 +53,16 @@ struct Explanation {
     std::vector<Points> points;
   };
 
+  // An entry of a list that something looked up.
+  struct Met {
+    std::string lookup;  // "in_list('watched', payee, ts)"
+    std::string list;
+    EntryRef ref;
+    ListEntry entry;
+    std::string by;        // who put it; empty where it is of the pack's own file
+    int64_t made_us = -1;  // when, by the node's clock
+  };
+
   // What bound the event (standing.h), and where it came from.
   struct Standing {
     std::string kind;
@@ -82,6 +92,7 @@ struct Explanation {
   std::vector<EventValue> event;
   std::vector<FeatureValue> features;
   std::vector<Hit> hits;
+  std::vector<Met> met;
   std::vector<Standing> standing;
   ledger::RecordProof decision_proof;
   ledger::RecordProof event_proof;

@@ -142,13 +142,14 @@ Result<EntryRef> EntryRef::Parse(std::string_view text) {
   return ref;
 }
 
-Result<void> CheckEntryId(table::Type type, const ListEntryId& id) {
-  FUQI_RETURN_IF_ERROR(CheckValueText(type, id.value, "value"));
-  return CheckText(id.source, "source", kListReasonBytesMax);
+Result<void> CheckRemoval(table::Type type, const ListRemoval& removal) {
+  FUQI_RETURN_IF_ERROR(CheckValueText(type, removal.value, "value"));
+  return CheckText(removal.source.value_or(""), "source", kListReasonBytesMax);
 }
 
 Result<void> CheckEntry(table::Type type, const ListEntry& entry) {
-  FUQI_RETURN_IF_ERROR(CheckEntryId(type, entry.id()));
+  FUQI_RETURN_IF_ERROR(CheckValueText(type, entry.value, "value"));
+  FUQI_RETURN_IF_ERROR(CheckText(entry.source, "source", kListReasonBytesMax));
   FUQI_RETURN_IF_ERROR(CheckText(entry.reason, "reason", kListReasonBytesMax));
   if (entry.aliases.size() > kListAliasesMax) {
     return Err(ErrorCode::kOutOfRange, "{} aliases; an entry may have {}", entry.aliases.size(),
@@ -199,7 +200,7 @@ Result<std::vector<ListEntry>> ReadListCsv(CsvReader& reader, const List& list) 
     bytes += static_cast<int64_t>(BytesOf(entry));
     entries.push_back(std::move(entry));
     if (std::ssize(entries) > list.entries_max || bytes > list.bytes_max) {
-      return Err(ErrorCode::kResourceExhausted,
+      return Err(ErrorCode::kOutOfRange,
                  "list '{}' would have {} entries of {} bytes; the pack allows {} of {}", list.name,
                  entries.size(), bytes, list.entries_max, list.bytes_max)
           .At(reader.where());
@@ -258,7 +259,7 @@ Result<void> ListState::CheckRoom(const std::vector<ListEntry>& puts) const {
   }
   if (size > static_cast<uint64_t>(list_->entries_max) ||
       bytes > static_cast<uint64_t>(list_->bytes_max)) {
-    return Err(ErrorCode::kResourceExhausted,
+    return Err(ErrorCode::kOutOfRange,
                "list '{}' would have {} entries of {} bytes; the pack allows {} of {}", list_->name,
                size, bytes, list_->entries_max, list_->bytes_max);
   }
@@ -280,18 +281,29 @@ void ListState::Index(const Held& held) {
 }
 
 void ListState::Put(const ListEntry& entry, EntryRef ref) {
-  Remove(entry.id());
+  if (auto found = entries_.find(entry.id()); found != entries_.end()) {
+    Drop(found);
+  }
   const Held& held = entries_.emplace(entry.id(), Held{entry, ref}).first->second;
   bytes_ += BytesOf(entry);
   Index(held);
 }
 
-bool ListState::Remove(const ListEntryId& id) {
-  auto found = entries_.find(id);
-  if (found == entries_.end()) {
-    return false;
+size_t ListState::Remove(const ListRemoval& removal) {
+  size_t removed = 0;
+  auto it = entries_.lower_bound({.value = removal.value});
+  while (it != entries_.end() && it->first.value == removal.value) {
+    const auto entry = it++;
+    if (removal.Matches(entry->first)) {
+      Drop(entry);
+      ++removed;
+    }
   }
-  const Held& held = found->second;
+  return removed;
+}
+
+void ListState::Drop(Entries::iterator entry) {
+  const Held& held = entry->second;
   auto drop = [&](const std::string& name) {
     auto named = index_.find(KeyOf(*table::ParseText(name, list_->type)));
     std::erase(named->second, &held);
@@ -302,8 +314,7 @@ bool ListState::Remove(const ListEntryId& id) {
   drop(held.entry.value);
   std::ranges::for_each(held.entry.aliases, drop);
   bytes_ -= BytesOf(held.entry);
-  entries_.erase(found);
-  return true;
+  entries_.erase(entry);
 }
 
 const ListState::Held* ListState::Find(const Datum& value, int64_t at_us) const {

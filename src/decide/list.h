@@ -42,7 +42,7 @@ struct EntryRef {
 };
 
 // kInvalidArgument, kTypeMismatch, kParse, kOutOfRange: what a list of this type cannot hold.
-Result<void> CheckEntryId(table::Type type, const ListEntryId& id);
+Result<void> CheckRemoval(table::Type type, const ListRemoval& removal);
 Result<void> CheckEntry(table::Type type, const ListEntry& entry);
 
 // The entries of a file: a header that names the columns value (required), aliases (separated by
@@ -63,11 +63,12 @@ class ListState {
   ListState& operator=(ListState&&) = default;
   ListState(const ListState&) = delete;
 
-  // kResourceExhausted where the puts would break the list's bounds.
+  // kOutOfRange where the puts would break the list's bounds.
   Result<void> CheckRoom(const std::vector<ListEntry>& puts) const;
   // The entry must pass CheckEntry.
   void Put(const ListEntry& entry, EntryRef ref);
-  bool Remove(const ListEntryId& id);
+  // How many there were.
+  size_t Remove(const ListRemoval& removal);
 
   struct Held {
     ListEntry entry;
@@ -94,6 +95,7 @@ class ListState {
   using Entries = std::map<ListEntryId, Held>;
   static std::string KeyOf(const table::Datum& value);
   void Index(const Held& held);
+  void Drop(Entries::iterator entry);
 
   const List* list_;
   Entries entries_;

@@ -4,8 +4,8 @@
 // records keep, and screening reads.
 
 #include <cstdint>
+#include <optional>
 #include <string>
-#include <tuple>
 #include <vector>
 
 namespace fuqi::decide {
@@ -33,6 +33,20 @@ struct ListEntry {
   ListEntryId id() const { return {value, source, valid_from_us}; }
   bool valid_at(int64_t us) const { return valid_from_us <= us && us < valid_to_us; }
   friend bool operator==(const ListEntry&, const ListEntry&) = default;
+};
+
+// Entries to be taken away: all of this value, or those of them that this source lists, or that
+// begin at this time.
+struct ListRemoval {
+  std::string value;
+  std::optional<std::string> source;
+  std::optional<int64_t> valid_from_us;
+
+  bool Matches(const ListEntryId& id) const {
+    return id.value == value && (!source || id.source == *source) &&
+           (!valid_from_us || id.valid_from_us == *valid_from_us);
+  }
+  friend bool operator==(const ListRemoval&, const ListRemoval&) = default;
 };
 
 }  // namespace fuqi::decide

@@ -65,7 +65,7 @@ TEST(ListFile, NamesTheLineAndColumnOfWhatIsWrong) {
   is(FaultOf("value,aliases\nx,y;x\n"), ErrorCode::kAlreadyExists, 2, "aliases");
   is(FaultOf("value\nx\n\nx\n"), ErrorCode::kAlreadyExists, 4, "");
   is(FaultOf("value\n\xff\n"), ErrorCode::kParse, 2, "value");
-  is(FaultOf("value\na\nb\n", TextList(1)), ErrorCode::kResourceExhausted, 3, "");
+  is(FaultOf("value\na\nb\n", TextList(1)), ErrorCode::kOutOfRange, 3, "");
   List numbers = TextList();
   numbers.type = {table::TypeId::kBigInt};
   is(FaultOf("value\n12\nx\n", numbers), ErrorCode::kTypeMismatch, 3, "value");
@@ -97,11 +97,27 @@ TEST(ListState, TellsTheEntryThatWasPutFirstOfThoseThatHold) {
   state.Put({"x", {}, 100, 200, "early", ""}, {5, 2});
   EXPECT_EQ(state.Find(Datum::Text("x"), 150)->entry.source, "early");
   EXPECT_EQ(state.Find(Datum::Text("x"), 250)->entry.source, "late");
-  EXPECT_TRUE(state.Remove({"x", "early", 100}));
-  EXPECT_FALSE(state.Remove({"x", "early", 100}));
+  EXPECT_EQ(state.Remove({"x", "early", 99}), 0u);
+  EXPECT_EQ(state.Remove({"x", "early", 100}), 1u);
+  EXPECT_EQ(state.Remove({"x", "early", 100}), 0u);
   EXPECT_EQ(state.Find(Datum::Text("x"), 150)->ref, (EntryRef{9, 1}));
   EXPECT_EQ(state.size(), 1u);
   EXPECT_EQ(state.bytes(), 5u);
+}
+
+TEST(ListState, TakesAwayAllOfAValueOrThoseOfASource) {
+  const List list = TextList();
+  ListState state(list);
+  for (const char* source : {"a", "b", "c"}) {
+    state.Put({"x", {"y"}, 0, kForEver, source, ""}, {1, 1});
+  }
+  state.Put({"xx", {}, 0, kForEver, "a", ""}, {1, 2});
+  EXPECT_EQ(state.Remove({"x", "b", {}}), 1u);
+  EXPECT_NE(state.Find(Datum::Text("y"), 5), nullptr);
+  EXPECT_EQ(state.Remove({"x", {}, {}}), 2u);
+  EXPECT_EQ(state.Find(Datum::Text("y"), 5), nullptr);
+  EXPECT_EQ(state.Remove({"w", {}, {}}), 0u);
+  EXPECT_EQ(state.size(), 1u);
 }
 
 TEST(ListState, PutsAnEntryInThePlaceOfTheOneOfItsId) {
@@ -179,14 +195,14 @@ TEST(Committed, RefusesWhatAListCannotHoldAndChangesNothing) {
   change.puts.push_back(change.puts[0]);
   refuses(change, ErrorCode::kAlreadyExists);
   change = Put("z");
-  change.removals.push_back(change.puts[0].id());
-  refuses(change, ErrorCode::kAlreadyExists);
+  change.removals.push_back({"", {}, {}});
+  refuses(change, ErrorCode::kTypeMismatch);
   change = Put("z");
   change.puts[0].valid_to_us = change.puts[0].valid_from_us = 7;
   refuses(change, ErrorCode::kInvalidArgument);
   change = Put("z");
   change.puts.push_back({.value = "w"});
-  refuses(change, ErrorCode::kResourceExhausted);
+  refuses(change, ErrorCode::kOutOfRange);
   change = Put("z", std::string(kChangeNameBytesMax + 1, 'i'));
   refuses(change, ErrorCode::kOutOfRange);
 }

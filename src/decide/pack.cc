@@ -34,7 +34,8 @@ class Reader {
 
  private:
   Result<void> ReadHead(const TomlNode& head);
-  Result<void> ReadTable(const TomlNode& tables);
+  Result<void> ReadTables(const TomlNode& tables);
+  Result<void> ReadEventTable(const TomlNode::Entry& entry);
   Result<void> ReadColumn(const TomlNode::Entry& entry);
   Result<void> ReadWindows(const TomlNode& root);
   Result<void> ReadFeatures(const TomlNode& root);
@@ -197,7 +198,7 @@ Result<void> Reader::ReadPackFile(const std::string& text) {
   FUQI_ASSIGN_OR_RETURN(TomlNode head, root.Required<TomlNode>("pack"));
   FUQI_RETURN_IF_ERROR(ReadHead(head));
   FUQI_ASSIGN_OR_RETURN(TomlNode tables, root.Required<TomlNode>("table"));
-  FUQI_RETURN_IF_ERROR(ReadTable(tables));
+  FUQI_RETURN_IF_ERROR(ReadTables(tables));
   FUQI_ASSIGN_OR_RETURN(std::optional<TomlNode> partition, head.Optional<TomlNode>("partition"));
   if (partition) {
     FUQI_ASSIGN_OR_RETURN(pack_.partition, ColumnName(*partition));
@@ -235,19 +236,38 @@ Result<void> Reader::ReadHead(const TomlNode& head) {
   return {};
 }
 
-Result<void> Reader::ReadTable(const TomlNode& tables) {
+Result<void> Reader::ReadTables(const TomlNode& tables) {
   FUQI_ASSIGN_OR_RETURN(std::vector<TomlNode::Entry> entries, tables.Entries());
-  if (entries.size() != 1) {
-    return tables.Fail("a pack has one table, that of its events; here are {}", entries.size());
+  for (const TomlNode::Entry& entry : entries) {
+    FUQI_ASSIGN_OR_RETURN(TomlNode kind, entry.value.Required<TomlNode>("kind"));
+    FUQI_ASSIGN_OR_RETURN(std::string name, kind.As<std::string>());
+    if (name == "reference") {
+      FUQI_RETURN_IF_ERROR(internal::ReadReference(entry, files_, dir_, pack_));
+    } else if (name != "event") {
+      return kind.Fail("'{}' is no kind of table: event or reference", name);
+    } else if (!pack_.event_table.empty()) {
+      return tables.Fail("a pack has one table of events; '{}' is a second one", entry.key);
+    } else {
+      FUQI_RETURN_IF_ERROR(ReadEventTable(entry));
+    }
   }
-  const TomlNode& table = entries[0].value;
-  FUQI_RETURN_IF_ERROR(CheckName(entries[0]));
-  pack_.event_table = entries[0].key;
-  FUQI_ASSIGN_OR_RETURN(TomlNode kind, table.Required<TomlNode>("kind"));
-  FUQI_ASSIGN_OR_RETURN(std::string kind_name, kind.As<std::string>());
-  if (kind_name != "event") {
-    return kind.Fail("'{}' is no kind of table; the kind there is: event", kind_name);
+  if (pack_.event_table.empty()) {
+    return tables.Fail("a pack has one table of events; here is none");
   }
+  for (const auto& [path, content] : files_) {
+    if (internal::IsReferencePath(path) &&
+        std::ranges::find(pack_.references, path, &Reference::file) == pack_.references.end()) {
+      return Err(ErrorCode::kConfig, "no reference of the pack names this file")
+          .At({.file = JoinPath(dir_, path)});
+    }
+  }
+  return {};
+}
+
+Result<void> Reader::ReadEventTable(const TomlNode::Entry& entry) {
+  const TomlNode& table = entry.value;
+  FUQI_RETURN_IF_ERROR(CheckName(entry));
+  pack_.event_table = entry.key;
   FUQI_ASSIGN_OR_RETURN(pack_.key, RequiredName(table, "key"));
   FUQI_ASSIGN_OR_RETURN(pack_.time, RequiredName(table, "time"));
   FUQI_ASSIGN_OR_RETURN(TomlNode columns, table.Required<TomlNode>("column"));
@@ -507,6 +527,11 @@ const List* Pack::FindList(std::string_view name) const {
   return found == lists.end() ? nullptr : &*found;
 }
 
+const Reference* Pack::FindReference(std::string_view name) const {
+  auto found = std::ranges::find(references, name, &Reference::name);
+  return found == references.end() ? nullptr : &*found;
+}
+
 const Label* Pack::FindLabel(std::string_view source) const {
   auto found = std::ranges::find(labels, source, &Label::name);
   return found == labels.end() ? nullptr : &*found;
@@ -534,10 +559,11 @@ Result<Pack> ParsePack(PackFiles files, const std::string& dir) {
   Pack pack;
   for (auto& [path, content] : files) {
     if (path != kPackFile && path != kSourcesFile && !IsScenarioPath(path) &&
-        !internal::IsListPath(path) && !internal::IsTablePath(path)) {
+        !internal::IsListPath(path) && !internal::IsTablePath(path) &&
+        !internal::IsReferencePath(path)) {
       return Err(ErrorCode::kConfig,
                  "no file of a pack: a pack has pack.toml, sources.toml, scenarios/*.toml, "
-                 "lists/*.csv and tables/*.csv")
+                 "lists/*.csv, tables/*.csv and references/*.csv")
           .At({.file = JoinPath(dir, path)});
     }
     if (content.size() > kPackFileBytesMax) {
@@ -613,6 +639,7 @@ Result<Pack> LoadPack(Disk& disk, const std::string& dir) {
   FUQI_RETURN_IF_ERROR(read_all(std::string(kScenarioDir), ".toml"));
   FUQI_RETURN_IF_ERROR(read_all("lists", ".csv"));
   FUQI_RETURN_IF_ERROR(read_all("tables", ".csv"));
+  FUQI_RETURN_IF_ERROR(read_all("references", ".csv"));
   return ParsePack(std::move(files), dir);
 }
 

@@ -6,6 +6,7 @@
 //   sources.toml         optional: how raw files map to the event table, where labels come from
 //   lists/*.csv          entries of lists (list.h)
 //   tables/*.csv         optional: rows of decision tables
+//   references/*.csv     rows of references (reference.h)
 //   scenarios/*.toml     tests that a compliance officer can read (scenario.h)
 //
 // docs/formats/pack.md is the reference of every key. Loading reads and checks shape (TOML, unknown
@@ -26,6 +27,7 @@
 #include "decide/decision_table.h"
 #include "decide/graph.h"
 #include "decide/list_entry.h"
+#include "table/datum.h"
 #include "table/type.h"
 
 namespace fuqi::decide {
@@ -104,6 +106,7 @@ struct Feature {
   bool checks_overlap = false;  // fails where two rows of a decision table hold
   int graph = -1;               // index of the graph that gives it; -1: it is SQL
   GraphMeasure measure;
+  bool is_lookup = false;  // a call in the pack's fragments (lookups.h), added by compiling
 
   // What it is made of, in the pack's words.
   const std::string& said() const { return origin.empty() ? sql.text : origin; }
@@ -120,6 +123,22 @@ struct List {
   int64_t entries_max = 100'000;
   int64_t bytes_max = int64_t{64} << 20;  // of all texts in the entries
   Where where;
+};
+
+// A table of rows that hold for a key from a time on, which features read by lookup. Its rows are
+// the file's, then what ReferenceChange records put.
+struct Reference {
+  std::string name;
+  table::Schema schema;  // the keys, the time, then the values
+  size_t keys = 0;
+  Bilingual title;
+  std::string file;              // "references/fx.csv"; may be empty
+  std::vector<table::Row> rows;  // of the file
+  int64_t rows_max = 100'000;
+  Where where;
+
+  // What tells rows apart: the keys and the time.
+  table::Schema key_schema() const { return {schema.begin(), schema.begin() + keys + 1}; }
 };
 
 // What may be frozen, limited or held for later events: an account, a card, a person.
@@ -198,6 +217,7 @@ inline constexpr size_t kPackColumnsMax = 500;
 inline constexpr size_t kPackGraphsMax = 16;
 inline constexpr size_t kGraphValuesMax = 8;
 inline constexpr size_t kPackListsMax = 100;
+inline constexpr size_t kPackReferencesMax = 100;
 inline constexpr size_t kPackStandingMax = 100;  // kinds, and rules that lay an action on one
 inline constexpr size_t kPackTablesMax = 100;
 inline constexpr size_t kPackScoresMax = 100;
@@ -228,11 +248,13 @@ struct Pack {
   std::vector<std::pair<std::string, Fragment>> windows;
   std::vector<Graph> graphs;
   std::vector<List> lists;
+  std::vector<Reference> references;
   std::vector<StandingKind> standing;
   std::vector<DecisionTable> tables;
   std::vector<Score> scores;
-  std::vector<Feature> features;  // those of SQL, of tables, of scores, then of graphs
-  std::vector<Rule> rules;        // those of [[rule]], then those of scores
+  // Those of SQL, of tables, of scores, then of graphs; once compiled, lookups.
+  std::vector<Feature> features;
+  std::vector<Rule> rules;  // those of [[rule]], then those of scores
   std::vector<Source> sources;
   std::vector<Label> labels;
   std::string dir;  // where it was read from, for errors; no part of the content
@@ -243,6 +265,7 @@ struct Pack {
   const Source* FindSource(std::string_view name) const;
   const Label* FindLabel(std::string_view source) const;
   const List* FindList(std::string_view name) const;
+  const Reference* FindReference(std::string_view name) const;
 };
 
 // SHA-256 over each file's path and content, each with its length before it.

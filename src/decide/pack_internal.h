@@ -49,6 +49,12 @@ Result<void> ReadScores(const TomlNode& root, Pack& pack);
 // [standing.NAME], and 'standing' of a rule.
 Result<void> ReadStandingKinds(const TomlNode& root, Pack& pack);
 Result<void> ReadRuleStanding(const TomlNode& rule_node, const Pack& pack, Rule& rule);
+
+// [table.NAME] of the kind reference, with the rows of its file.
+Result<void> ReadReference(const TomlNode::Entry& entry, const PackFiles& files,
+                           const std::string& dir, Pack& pack);
+bool IsReferencePath(std::string_view path);
+
 // [graph.NAME]: the graphs, and their features after those that the pack has.
 Result<void> ReadGraphs(const TomlNode& root, Pack& pack);
 

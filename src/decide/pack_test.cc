@@ -137,7 +137,7 @@ INSTANTIATE_TEST_SUITE_P(
         BadPack{"zero_gap", "lateness = \"1 hour\"", "gap = \"0 s\"", "longer than", "gap"},
         BadPack{"bad_default", "lateness = \"1 hour\"", "default_action = \"shrug\"",
                 "'shrug' is no action", "default_action"},
-        BadPack{"other_kind", "\"event\"", "\"reference\"", "no kind of table", "kind"},
+        BadPack{"other_kind", "\"event\"", "\"stream\"", "no kind of table", "kind"},
         BadPack{"unknown_key_column", "key = \"id\"", "key = \"idd\"", "did you mean 'id'", "idd"},
         BadPack{"unknown_time", "time = \"ts\"", "time = \"when\"", "has no column 'when'", "when"},
         BadPack{"time_is_text", "ts = { type = \"TIMESTAMP\"", "ts = { type = \"VARCHAR\"",

@@ -390,7 +390,7 @@ Result<Applied> Partition::Apply(const Change& change) {
   EncodeChange(change, impl.encoded);
   const uint64_t bytes = impl.encoded.core.size() + impl.encoded.payload.size();
   if (bytes > kChangeBytesMax) {
-    return Err(ErrorCode::kResourceExhausted, "a change of {} bytes; one may have {}", bytes,
+    return Err(ErrorCode::kOutOfRange, "a change of {} bytes; one may have {}", bytes,
                kChangeBytesMax);
   }
   if (impl.open.bytes() + kPairBytesMax > impl.options.log.commit_bytes_max) {

@@ -664,7 +664,7 @@ TEST_F(PartitionTest, RefusesAChangeTooLargeForOneRecord) {
   for (int i = 0; i < 1000; ++i) {
     change.puts.push_back({.value = fmt::format("v{}", i), .reason = std::string(3900, 'r')});
   }
-  EXPECT_EQ(partition_->Apply(change).error().code(), ErrorCode::kResourceExhausted);
+  EXPECT_EQ(partition_->Apply(change).error().code(), ErrorCode::kOutOfRange);
   EXPECT_EQ(partition_->core().committed().FindList("watched")->size(), 0u);
   EXPECT_TRUE(partition_->TakeBatch().empty());
 }

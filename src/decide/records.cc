@@ -21,7 +21,30 @@ Digest ReadDigest(ByteReader& reader) {
   return digest;
 }
 
-void WriteSchema(const table::Schema& schema, ByteWriter& writer) {
+Result<Action> ReadAction(ByteReader& reader) {
+  const auto action = reader.Fixed<uint8_t>();
+  if (action > static_cast<uint8_t>(Action::kFreeze)) {
+    return Err(ErrorCode::kParse, "{} is no action", action);
+  }
+  return static_cast<Action>(action);
+}
+
+}  // namespace
+
+Result<void> internal::ExpectRecord(const Record& record, RecordType type, std::string_view what) {
+  if (record.type != type) {
+    return Err(ErrorCode::kParse, "the record is of type {}, not {}",
+               static_cast<uint16_t>(record.type), what);
+  }
+  if (record.version != kVersion) {
+    return Err(ErrorCode::kUnsupported,
+               "{} record of layout version {}: this program reads version {}", what,
+               record.version, kVersion);
+  }
+  return {};
+}
+
+void internal::WriteSchema(const table::Schema& schema, ByteWriter& writer) {
   writer.Varint(schema.size());
   for (const table::Column& column : schema) {
     writer.Text(column.name);
@@ -32,7 +55,7 @@ void WriteSchema(const table::Schema& schema, ByteWriter& writer) {
   }
 }
 
-Result<table::Schema> ReadSchema(ByteReader& reader) {
+Result<table::Schema> internal::ReadSchema(ByteReader& reader) {
   table::Schema schema;
   const uint64_t columns = reader.Varint();
   for (uint64_t i = 0; i < columns && reader.ok(); ++i) {
@@ -58,29 +81,6 @@ Result<table::Schema> ReadSchema(ByteReader& reader) {
   return schema;
 }
 
-Result<Action> ReadAction(ByteReader& reader) {
-  const auto action = reader.Fixed<uint8_t>();
-  if (action > static_cast<uint8_t>(Action::kFreeze)) {
-    return Err(ErrorCode::kParse, "{} is no action", action);
-  }
-  return static_cast<Action>(action);
-}
-
-}  // namespace
-
-Result<void> internal::ExpectRecord(const Record& record, RecordType type, std::string_view what) {
-  if (record.type != type) {
-    return Err(ErrorCode::kParse, "the record is of type {}, not {}",
-               static_cast<uint16_t>(record.type), what);
-  }
-  if (record.version != kVersion) {
-    return Err(ErrorCode::kUnsupported,
-               "{} record of layout version {}: this program reads version {}", what,
-               record.version, kVersion);
-  }
-  return {};
-}
-
 void EncodePublish(const PublishRecord& publish, EncodedRecord& out) {
   ByteWriter core(out.core);
   core.Text(publish.pack);
@@ -88,8 +88,8 @@ void EncodePublish(const PublishRecord& publish, EncodedRecord& out) {
   core.Text(publish.semantics);
   core.Text(publish.zones);
   core.Text(publish.key);
-  WriteSchema(publish.events, core);
-  WriteSchema(publish.features, core);
+  internal::WriteSchema(publish.events, core);
+  internal::WriteSchema(publish.features, core);
   core.Varint(publish.rules.size());
   for (const std::string& rule : publish.rules) {
     core.Text(rule);
@@ -111,8 +111,8 @@ Result<PublishRecord> DecodePublish(const Record& record) {
   publish.semantics = core.Text();
   publish.zones = core.Text();
   publish.key = core.Text();
-  FUQI_ASSIGN_OR_RETURN(publish.events, ReadSchema(core));
-  FUQI_ASSIGN_OR_RETURN(publish.features, ReadSchema(core));
+  FUQI_ASSIGN_OR_RETURN(publish.events, internal::ReadSchema(core));
+  FUQI_ASSIGN_OR_RETURN(publish.features, internal::ReadSchema(core));
   const uint64_t rules = core.Varint();
   for (uint64_t i = 0; i < rules && core.ok(); ++i) {
     publish.rules.emplace_back(core.Text());

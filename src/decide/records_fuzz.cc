@@ -2,6 +2,7 @@
 // The first byte chooses which.
 
 #include <algorithm>
+#include <array>
 #include <string>
 
 #include "base/check.h"
@@ -34,6 +35,14 @@ n = "count(*) OVER w"
 s = "sum(amount) OVER w"
 [list.l]
 type = "VARCHAR"
+[table.r]
+kind = "reference"
+key = "k"
+time = "since"
+[table.r.column]
+k = { type = "VARCHAR", class = "a" }
+since = { type = "TIMESTAMP", class = "a" }
+v = { type = "BIGINT", class = "a" }
 [[rule]]
 id = "r"
 when = "n > 3 OR s > 9"
@@ -114,8 +123,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
       break;
     }
     case 5: {
-      const ledger::Record record =
-          Split(bytes, data[0] < 128 ? RecordType::kListChange : RecordType::kStandingChange);
+      constexpr std::array<RecordType, 3> kChanges = {
+          RecordType::kListChange, RecordType::kReferenceChange, RecordType::kStandingChange};
+      const ledger::Record record = Split(bytes, kChanges[data[0] / 7 % 3]);
       if (auto change = DecodeChange(record)) {
         EncodeChange(*change, encoded);
         CheckSame(encoded, record);

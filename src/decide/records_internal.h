@@ -4,13 +4,18 @@
 
 #include <string_view>
 
+#include "base/bytes.h"
 #include "base/result.h"
 #include "ledger/record.h"
+#include "table/type.h"
 
 namespace fuqi::decide::internal {
 
 // kParse unless the record is of this type; kUnsupported where its layout is of another version.
 Result<void> ExpectRecord(const ledger::Record& record, ledger::RecordType type,
                           std::string_view what);
+
+void WriteSchema(const table::Schema& schema, ByteWriter& writer);
+Result<table::Schema> ReadSchema(ByteReader& reader);
 
 }  // namespace fuqi::decide::internal

@@ -16,8 +16,9 @@ enum class RecordType : uint16_t {
   kDecision = 3,  // what was decided on the event just before it
   kDefault = 4,   // a pack's default action was answered without a decision
   kPermit = 5,    // a permit to read was given
-  kListChange = 6,  // entries of a list were put or taken away
-  kStandingChange = 8,  // an action was laid on a subject for later events, or taken from it
+  kListChange = 6,       // entries of a list were put or taken away
+  kReferenceChange = 7,  // rows were put into a reference table
+  kStandingChange = 8,   // an action was laid on a subject for later events, or taken from it
 };
 
 // A record is split so that a part of it can be destroyed later without breaking the evidence of

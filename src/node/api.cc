@@ -15,29 +15,6 @@
 namespace fuqi::node {
 namespace {
 
-// Percent-decodes one path segment; none if it is malformed, or no UTF-8.
-std::optional<std::string> DecodeSegment(std::string_view segment) {
-  auto digit = [](char c) {
-    return c >= '0' && c <= '9'   ? c - '0'
-           : c >= 'a' && c <= 'f' ? c - 'a' + 10
-           : c >= 'A' && c <= 'F' ? c - 'A' + 10
-                                  : -1;
-  };
-  std::string out;
-  for (size_t i = 0; i < segment.size(); ++i) {
-    if (segment[i] != '%') {
-      out += segment[i];
-      continue;
-    }
-    if (i + 2 >= segment.size() || digit(segment[i + 1]) < 0 || digit(segment[i + 2]) < 0) {
-      return std::nullopt;
-    }
-    out += static_cast<char>(digit(segment[i + 1]) * 16 + digit(segment[i + 2]));
-    i += 2;
-  }
-  return IsUtf8(out) ? std::optional<std::string>(std::move(out)) : std::nullopt;
-}
-
 // The parameters of `path` if it has the form of `pattern`.
 std::optional<std::vector<std::string>> MatchPath(std::string_view pattern, std::string_view path) {
   std::vector<std::string> parameters;
@@ -55,7 +32,7 @@ std::optional<std::vector<std::string>> MatchPath(std::string_view pattern, std:
       }
       continue;
     }
-    std::optional<std::string> parameter = DecodeSegment(have);
+    std::optional<std::string> parameter = PercentDecoded(have);
     if (!parameter || parameter->empty()) {
       return std::nullopt;
     }
@@ -201,6 +178,28 @@ std::string GatheringJson(const Gathering& gathering, const ServedPack& served, 
 
 }  // namespace
 
+std::optional<std::string> PercentDecoded(std::string_view text) {
+  auto digit = [](char c) {
+    return c >= '0' && c <= '9'   ? c - '0'
+           : c >= 'a' && c <= 'f' ? c - 'a' + 10
+           : c >= 'A' && c <= 'F' ? c - 'A' + 10
+                                  : -1;
+  };
+  std::string out;
+  for (size_t i = 0; i < text.size(); ++i) {
+    if (text[i] != '%') {
+      out += text[i];
+      continue;
+    }
+    if (i + 2 >= text.size() || digit(text[i + 1]) < 0 || digit(text[i + 2]) < 0) {
+      return std::nullopt;
+    }
+    out += static_cast<char>(digit(text[i + 1]) * 16 + digit(text[i + 2]));
+    i += 2;
+  }
+  return IsUtf8(out) ? std::optional<std::string>(std::move(out)) : std::nullopt;
+}
+
 std::vector<std::string_view> RoutePaths() {
   std::vector<std::string_view> paths;
   for (const Route& route : kRoutes) {
@@ -226,7 +225,8 @@ std::optional<HttpResponse> Api::Admit(HttpRequest& head) {
       if (method == kRoutes[i].method) {
         head.route = i;
       } else {
-        allowed = kRoutes[i].method == "GET" ? "GET, HEAD" : std::string(kRoutes[i].method);
+        allowed += allowed.empty() ? "" : ", ";
+        allowed += kRoutes[i].method == "GET" ? "GET, HEAD" : kRoutes[i].method;
       }
     }
   }
@@ -259,7 +259,10 @@ void Api::Handle(HttpRequest request, Reply reply) {
   const RouteId id = kRoutes[request.route].id;
   switch (id) {
     case RouteId::kDecide:
-    case RouteId::kGetEventDecision: {
+    case RouteId::kGetEventDecision:
+    case RouteId::kChangeList:
+    case RouteId::kGetList:
+    case RouteId::kChangeReference: {
       const ServedPack* pack = FindPack(parameters[0]);
       if (pack == nullptr) {
         return Send(reply, ProblemResponse({.type = ProblemType::kNoSuchPack}, language));
@@ -267,7 +270,15 @@ void Api::Handle(HttpRequest request, Reply reply) {
       if (id == RouteId::kDecide) {
         return Decide(std::move(request), *pack, std::move(reply));
       }
-      return Send(reply, GetEventDecision(*pack, parameters[1], language));
+      if (id == RouteId::kChangeList) {
+        return ChangeList(std::move(request), *pack, parameters[1], std::move(reply));
+      }
+      if (id == RouteId::kChangeReference) {
+        return ChangeReference(std::move(request), *pack, parameters[1], std::move(reply));
+      }
+      return Send(reply, id == RouteId::kGetList
+                             ? GetList(*pack, parameters[1], request)
+                             : GetEventDecision(*pack, parameters[1], language));
     }
     case RouteId::kGetDecision:
       return Send(reply, GetDecision(parameters[0], language));
@@ -364,7 +375,7 @@ void Api::Decide(HttpRequest request, const ServedPack& served, Reply reply) {
     }
     gathering->items[i].key.Set(0, KeyOf(*served.pack, *event));
     Job job;
-    job.event = *std::move(event);
+    job.what = *std::move(event);
     job.started_ns = request.started_ns;
     job.deadline_ns = request.started_ns + bounds_.decide_ms * 1'000'000;
     job.done = [gathering, i, finish](Answer answer) {

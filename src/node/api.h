@@ -7,6 +7,7 @@
 
 #include <array>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -26,6 +27,9 @@ enum class RouteId : uint8_t {
   kGetDecision,
   kGetEventDecision,
   kGetProof,
+  kChangeList,
+  kGetList,
+  kChangeReference,
   kHealth,
   kReady,
   kMetrics,
@@ -38,17 +42,23 @@ struct Route {
   bool needs_key = true;
 };
 // The order is the routes' number.
-inline constexpr std::array<Route, 8> kRoutes = {{
+inline constexpr std::array<Route, 11> kRoutes = {{
     {RouteId::kDecide, "POST", "/v1/packs/{pack}/decisions"},
     {RouteId::kGetDecision, "GET", "/v1/decisions/{decision_id}"},
     {RouteId::kGetEventDecision, "GET", "/v1/packs/{pack}/events/{event_id}/decision"},
     {RouteId::kGetProof, "GET", "/v1/decisions/{decision_id}/proof"},
+    {RouteId::kChangeList, "POST", "/v1/packs/{pack}/lists/{list}"},
+    {RouteId::kGetList, "GET", "/v1/packs/{pack}/lists/{list}"},
+    {RouteId::kChangeReference, "POST", "/v1/packs/{pack}/references/{reference}"},
     {RouteId::kHealth, "GET", "/healthz", false},
     {RouteId::kReady, "GET", "/readyz", false},
     {RouteId::kMetrics, "GET", "/metrics"},
     {RouteId::kOpenApi, "GET", "/openapi.json", false},
 }};
 std::vector<std::string_view> RoutePaths();
+
+// Percent-decodes a part of a target; none if it is malformed, or no UTF-8.
+std::optional<std::string> PercentDecoded(std::string_view text);
 
 // docs/api/openapi.json, as it was when this program was built.
 std::string_view OpenApiJson();
@@ -93,6 +103,12 @@ class Api final : public HttpHandler {
   HttpResponse GetEventDecision(const ServedPack& served, std::string_view event_id,
                                 Language language) const;
   HttpResponse GetProof(std::string_view decision_id, Language language) const;
+  void ChangeList(HttpRequest request, const ServedPack& served, const std::string& list,
+                  Reply reply);
+  void ChangeReference(HttpRequest request, const ServedPack& served, const std::string& reference,
+                       Reply reply);
+  HttpResponse GetList(const ServedPack& served, const std::string& list,
+                       const HttpRequest& request) const;
   HttpResponse Ready(Language language) const;
   HttpResponse RenderMetrics() const;
 

@@ -229,6 +229,8 @@ int RunCli(const std::vector<std::string>& arguments, Context& context) {
   AddDecideCommands(cli);
   AddStandingCommands(cli);
   AddEvidenceCommands(cli);
+  AddListCommands(cli);
+  AddReferenceCommands(cli);
   AddServeCommands(cli);
   AddScreenCommands(cli);
   AddGenerateCommands(cli);

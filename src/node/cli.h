@@ -70,6 +70,15 @@ void AddEvidenceCommands(Cli& cli);  // explain, reperform, log head, log proof
 void AddServeCommands(Cli& cli);     // serve, key new
 void AddScreenCommands(Cli& cli);    // screen
 void AddGenerateCommands(Cli& cli);  // generate
+void AddSqlCommands(Cli& cli);        // sql
+void AddPackCommands(Cli& cli);       // pack check, pack test, pack diff
+void AddReplayCommands(Cli& cli);     // replay
+void AddDecideCommands(Cli& cli);     // decide
+void AddEvidenceCommands(Cli& cli);   // explain, reperform, log head, log proof
+void AddListCommands(Cli& cli);       // list show, list add, list remove, list import
+void AddReferenceCommands(Cli& cli);  // reference show, reference import
+void AddServeCommands(Cli& cli);      // serve, key new
+void AddGenerateCommands(Cli& cli);   // generate
 
 // --source and --input, which every command over a pack's raw file takes.
 void AddSourceOptions(Cli& cli, CLI::App& command, std::string& source, std::string& input);

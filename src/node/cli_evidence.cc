@@ -8,6 +8,7 @@
 #include "decide/explain.h"
 #include "decide/reperform.h"
 #include "node/cli.h"
+#include "node/list_json.h"
 #include "node/print.h"
 #include "node/prove.h"
 #include "table/binder.h"
@@ -62,6 +63,40 @@ Result<OpenedLog> OpenLog(const std::string& dir, std::string_view pack) {
   return opened;
 }
 
+OrderedJson MetJson(const decide::Explanation::Met& met) {
+  OrderedJson json = {{"lookup", met.lookup}, {"list", met.list}, {"entry", met.ref.ToText()}};
+  json.update(EntryJson(met.entry));
+  if (!met.by.empty()) {
+    json["by"] = met.by;
+  }
+  if (met.made_us >= 0) {
+    json["made"] = Rfc3339(met.made_us);
+  }
+  return json;
+}
+
+void PrintMet(const decide::Explanation& e, Language language, std::ostream& out) {
+  for (const auto& met : e.met) {
+    const decide::ListEntry& entry = met.entry;
+    out << '\n'
+        << Say(language, "list '{}', entry {}: {}", met.list, met.ref.ToText(), entry.value)
+        << '\n';
+    if (!entry.source.empty() || !entry.reason.empty()) {
+      out << "  "
+          << Say(language, "source {}, reason {}", entry.source.empty() ? "-" : entry.source,
+                 entry.reason.empty() ? "-" : entry.reason)
+          << '\n';
+    }
+    out << "  " << ValidityText(entry, language) << '\n';
+    if (!met.by.empty()) {
+      out << "  "
+          << Say(language, "entered by {} at {}", met.by,
+                 met.made_us >= 0 ? Rfc3339(met.made_us) : "-")
+          << '\n';
+    }
+  }
+}
+
 OrderedJson ExplanationJson(const decide::Explanation& e) {
   OrderedJson json = {{"decision_id", e.decision_id},
                       {"pack", e.pack},
@@ -104,6 +139,12 @@ OrderedJson ExplanationJson(const decide::Explanation& e) {
            {"add", points.add},
            {"reason", {{"zh", points.reason.zh}, {"en", points.reason.en}}}});
     }
+  }
+  if (!e.met.empty()) {
+    json["entries"] = OrderedJson::array();
+  }
+  for (const auto& met : e.met) {
+    json["entries"].push_back(MetJson(met));
   }
   json["standing"] = OrderedJson::array();
   for (const auto& standing : e.standing) {
@@ -224,6 +265,7 @@ void PrintExplanation(const decide::Explanation& e, const std::string& dir, Cont
   }
   PrintTable({"", "", ""}, rows, out);
   PrintHits(e, language, out);
+  PrintMet(e, language, out);
   out << '\n' << Tr("the features that were read", language) << '\n';
   rows.clear();
   for (const auto& feature : e.features) {

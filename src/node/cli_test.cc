@@ -65,6 +65,14 @@ TEST_F(Command, HelpsInBothLanguages) {
                                                   {"decide"},
                                                   {"explain"},
                                                   {"reperform"},
+                                                  {"list"},
+                                                  {"list", "show"},
+                                                  {"list", "add"},
+                                                  {"list", "remove"},
+                                                  {"list", "import"},
+                                                  {"reference"},
+                                                  {"reference", "show"},
+                                                  {"reference", "import"},
                                                   {"log"},
                                                   {"log", "head"},
                                                   {"log", "proof"},
@@ -420,6 +428,119 @@ TEST_F(Command, ExitsWith4WhenEvidenceDoesNotVerify) {
   }
   const Ran ran = Run({"reperform", "--log", log});
   EXPECT_EQ(ran.code, 4) << ran.err << ran.out;
+}
+
+// The small pack with a list and a reference, and a log of it that holds one decision.
+class ListCommand : public Command {
+ protected:
+  void SetUp() override {
+    std::string text = decide::SmallPackWith("[window]", R"toml([list.watched]
+type = "VARCHAR"
+entries_max = 8000
+
+[table.limit]
+kind = "reference"
+key = "payer"
+time = "since"
+[table.limit.column]
+payer = { type = "VARCHAR", class = "客户-账户-编号" }
+since = { type = "TIMESTAMP", class = "参考-时间-生效" }
+most = { type = "DECIMAL(18,2)", class = "参考-限额-金额" }
+
+[window])toml");
+    text += R"toml(
+[[rule]]
+id = "listed"
+when = "in_list('watched', payer, ts) OR amount > lookup('limit', 'most', payer, ts)"
+then = "freeze"
+reason = { zh = "在名单中", en = "listed" }
+)toml";
+    dir_.Write("pack/pack.toml", text);
+    EXPECT_EQ(Decide("e0"), "approve");
+  }
+  std::string Decide(const std::string& id) {
+    const Ran ran = Run({"decide", dir_ / "pack", "--log", dir_ / "log"}, Line(id));
+    EXPECT_EQ(ran.code, 0) << ran.err;
+    last_ = Json::parse(ran.out);
+    return last_["action"];
+  }
+  Ran On(const std::string& group, const std::string& command, std::vector<std::string> arguments) {
+    arguments.insert(arguments.begin(), {group, command, "--log", dir_ / "log", "--json"});
+    return Run(arguments);
+  }
+  size_t Size() { return Json::parse(On("list", "show", {"watched"}).out)["size"].get<size_t>(); }
+  Json last_;
+};
+
+TEST_F(ListCommand, ChangesAListOfALogThatNoNodeHolds) {
+  Ran ran = On("list", "add",
+               {"watched", "A", "--from", "2025-12-31", "--alias", "A2", "--source", "police",
+                "--reason", "fraud", "--id", "k1"});
+  ASSERT_EQ(ran.code, 0) << ran.err;
+  const Json added = Json::parse(ran.out);
+  EXPECT_EQ(added["size"], 1);
+  ran = On("list", "add",
+           {"watched", "A", "--from", "2025-12-31", "--alias", "A2", "--source", "police",
+            "--reason", "fraud", "--id", "k1"});
+  EXPECT_EQ(Json::parse(ran.out)["repeated"], true);
+  EXPECT_EQ(Decide("e1"), "freeze");
+
+  ran = Run({"explain", last_["decision_id"], "--log", dir_ / "log"});
+  EXPECT_EQ(ran.code, 0) << ran.err;
+  for (const char* said :
+       {"list 'watched', entry ", "source police, reason fraud", "entered by "}) {
+    EXPECT_NE(ran.out.find(said), std::string::npos) << ran.out;
+  }
+  EXPECT_EQ(Run({"reperform", "--log", dir_ / "log"}).code, 0);
+
+  const Json shown = Json::parse(On("list", "show", {"watched", "--value", "A2"}).out);
+  ASSERT_EQ(shown["entries"].size(), 1u);
+  EXPECT_EQ(shown["entries"][0]["reason"], "fraud");
+  EXPECT_NE(Run({"list", "show", "watched", "--log", dir_ / "log"}).out.find("1 of 1 entries"),
+            std::string::npos);
+  EXPECT_EQ(On("list", "remove", {"watched", "A", "--source", "court"}).code, 1);
+  EXPECT_EQ(On("list", "remove", {"watched", "A", "--source", "police"}).code, 0);
+  EXPECT_EQ(Decide("e2"), "approve");
+  EXPECT_EQ(On("list", "show", {"wached"}).code, 1);
+  EXPECT_EQ(On("list", "add", {"watched", "B", "--from", "soon"}).code, 2);
+}
+
+TEST_F(ListCommand, ImportsAFileWholeOrNotAtAll) {
+  dir_.Write("new.csv", "value,source\nA,police\nB,police\n");
+  Ran ran = On("list", "import", {"watched", dir_ / "new.csv"});
+  ASSERT_EQ(ran.code, 0) << ran.err;
+  EXPECT_EQ(Size(), 2u);
+  EXPECT_EQ(Json::parse(On("list", "import", {"watched", dir_ / "new.csv"}).out)["put"], 0);
+  dir_.Write("bad.csv", "value,valid_from,valid_to\nC,,\nD,2024-01-02,2024-01-01\n");
+  ran = On("list", "import", {"watched", dir_ / "bad.csv"});
+  EXPECT_EQ(ran.code, 1);
+  EXPECT_NE(ran.err.find("\"line\":3"), std::string::npos) << ran.err;
+  EXPECT_EQ(Size(), 2u);
+  dir_.Write("newer.csv", "value,source\nB,police\nE,court\n");
+  ran = On("list", "import", {"watched", dir_ / "newer.csv", "--replace"});
+  EXPECT_EQ(Json::parse(ran.out)["removals"], 1) << ran.err;
+  EXPECT_EQ(Size(), 2u);
+  EXPECT_EQ(Decide("e1"), "approve") << "A is listed no more";
+  dir_.Write("sdn.csv", "36,\"A\",-0- ,\"CUBA\",-0- \n");
+  dir_.Write("alt.csv", "36,1,\"aka\",\"A LTD\",-0- \n");
+  ran = On("list", "import",
+           {"watched", dir_ / "sdn.csv", "--format", "ofac", "--aliases", dir_ / "alt.csv"});
+  EXPECT_EQ(ran.code, 0) << ran.err;
+  EXPECT_EQ(Decide("e2"), "freeze");
+  EXPECT_EQ(On("list", "import", {"watched", dir_ / "none.csv"}).code, 1);
+  EXPECT_EQ(On("list", "import", {"watched", dir_ / "new.csv", "--format", "xls"}).code, 2);
+}
+
+TEST_F(ListCommand, ImportsRowsOfAReference) {
+  dir_.Write("limits.csv", "payer,since,most\nA,2025-01-01,0.50\n");
+  Ran ran = On("reference", "import", {"limit", dir_ / "limits.csv"});
+  ASSERT_EQ(ran.code, 0) << ran.err;
+  EXPECT_EQ(Json::parse(ran.out)["size"], 1);
+  EXPECT_EQ(Decide("e1"), "freeze");
+  EXPECT_EQ(Json::parse(On("reference", "show", {"limit"}).out)["rows"][0]["most"], "0.50");
+  dir_.Write("bad.csv", "payer,since,most\nA,2025-01-01,9.00\nB,2025-01-01,x\n");
+  EXPECT_EQ(On("reference", "import", {"limit", dir_ / "bad.csv"}).code, 1);
+  EXPECT_EQ(Decide("e2"), "freeze") << "nothing of it was put";
 }
 
 TEST_F(Command, ComparesAndReplaysGeneratedEvents) {

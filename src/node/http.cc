@@ -358,6 +358,7 @@ asio::awaitable<HttpServer::Impl::Received> HttpServer::Impl::Receive(Session& s
     request.query = target.substr(std::min(question + 1, target.size()));
     request.content_type = std::string_view(head[http::field::content_type]);
     request.authorization = std::string_view(head[http::field::authorization]);
+    request.idempotency_key = std::string_view(head["Idempotency-Key"]);
     request.language = LanguageFromHeader(head[http::field::accept_language]);
     received.response = handler.Admit(request);
     parser.body_limit(bounds.body_bytes);

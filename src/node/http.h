@@ -36,6 +36,7 @@ struct HttpRequest {
   std::string query;  // without the question mark
   std::string content_type;
   std::string authorization;
+  std::string idempotency_key;             // empty where there is none
   Language language = Language::kEnglish;  // by Accept-Language
   std::string body;                        // has spare capacity for simdjson's padding
   int64_t started_ns = 0;                  // MonotonicNs at its first byte

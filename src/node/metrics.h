@@ -73,6 +73,7 @@ struct PackMetrics {
 
   std::array<Counter, 7> decisions;  // by Action
   ShadowHits shadow_hits;            // of new decisions
+  Counter changes;                   // of committed state, made durable
   Counter repeated;                  // answered from a decision taken before
   Counter conflicts;                 // refused: the id is taken by another content
   std::array<Counter, 2> shed;       // by Shed

@@ -73,9 +73,14 @@ size_t PackRunner::queue_depth() const {
 }
 
 Answer PackRunner::Settle(const Job& job, bool shed) {
+  if (const auto* change = std::get_if<decide::Change>(&job.what)) {
+    Result<decide::Applied> applied = partition_->Apply(*change);
+    return applied ? Answer(*applied) : Answer(std::move(applied).error());
+  }
+  const auto& event = std::get<decide::Event>(job.what);
   const bool late = SystemClock().MonotonicNs() >= job.deadline_ns;
   if (!shed && !late) {
-    Result<decide::Outcome> outcome = partition_->Decide(job.event);
+    Result<decide::Outcome> outcome = partition_->Decide(event);
     if (outcome && !outcome->repeated) {
       metrics_.shadow_hits.Add(partition_->core().pack().pack(), outcome->decision);
     }
@@ -83,7 +88,7 @@ Answer PackRunner::Settle(const Job& job, bool shed) {
   }
   const Shed why = shed ? Shed::kQueueFull : Shed::kDeadline;
   const int key = partition_->core().pack().key_column();
-  Result<void> noted = partition_->NoteDefault(job.event.columns[static_cast<size_t>(key)],
+  Result<void> noted = partition_->NoteDefault(event.columns[static_cast<size_t>(key)],
                                                kShedNames[static_cast<size_t>(why)]);
   return noted ? Answer(why) : Answer(std::move(noted).error());
 }
@@ -205,9 +210,12 @@ void PackRunner::Deliver(std::vector<Settled> settled, const std::optional<Error
         metrics_.CountDecision(outcome->decision.action);
         metrics_.decision_ns.Observe(static_cast<uint64_t>(now - s.job.started_ns));
       }
+    } else if (const auto* applied = std::get_if<decide::Applied>(&s.answer)) {
+      metrics_.changes.Add(applied->repeated ? 0 : 1);
     } else if (const Shed* why = std::get_if<Shed>(&s.answer)) {
       metrics_.shed[static_cast<size_t>(*why)].Add();
-    } else if (std::get<Error>(s.answer).code() == ErrorCode::kConflict) {
+    } else if (std::get<Error>(s.answer).code() == ErrorCode::kConflict &&
+               std::holds_alternative<decide::Event>(s.job.what)) {
       metrics_.conflicts.Add();
     }
     s.job.done(std::move(s.answer));

@@ -1,6 +1,6 @@
 #pragma once
 
-// The threads of one pack: events in, durable outcomes out.
+// The threads of one pack: events and changes of committed state in, durable outcomes out.
 //
 // Submit → queue → decider thread (Partition::Decide, one event after another) → committer thread
 // (Partition::Commit: write and sync) → the job's `done`. While one batch is being synced the
@@ -10,8 +10,8 @@
 //
 // Under overload an event is not decided: it gets the pack's default action, and that fact is
 // recorded (Shed). The queue of those is bounded too; beyond both, an event is refused and leaves
-// no trace. When the log fails, everything that waits and all that comes is answered with
-// kUnavailable for the rest of this process's life.
+// no trace. A change waits among the events and is never shed. When the log fails, everything that
+// waits and all that comes is answered with kUnavailable for the rest of this process's life.
 //
 // Threads: Submit and lookups from any.
 
@@ -31,14 +31,14 @@
 namespace fuqi::node {
 
 // kResourceExhausted: both queues were full. kUnavailable: stopping, or the log has failed. Else
-// what Partition::Decide says.
-using Answer = std::variant<decide::Outcome, Shed, Error>;
+// what Partition::Decide or Apply says.
+using Answer = std::variant<decide::Outcome, decide::Applied, Shed, Error>;
 
 struct Job {
-  decide::Event event;               // valid by Core::Validate
-  int64_t started_ns = 0;            // MonotonicNs at the request's beginning
-  int64_t deadline_ns = 0;           // not decided by then: shed
-  std::function<void(Answer)> done;  // called once, on any thread, must not block
+  std::variant<decide::Event, decide::Change> what;  // an event valid by Core::Validate
+  int64_t started_ns = 0;                            // MonotonicNs at the request's beginning
+  int64_t deadline_ns = 0;                           // an event not decided by then: shed
+  std::function<void(Answer)> done;                  // called once, on any thread, must not block
 };
 
 struct RunnerBounds {

@@ -21,12 +21,15 @@ enum class ProblemType : uint8_t {
   kNoSuchPack,
   kNoSuchDecision,
   kNoSuchEvent,
+  kNoSuchList,
   kMethodNotAllowed,
   kRequestTimeout,
   kEventIdTaken,
+  kChangeIdTaken,
   kBodyTooLarge,
   kUnsupportedMediaType,
   kInvalidEvent,
+  kInvalidChange,
   kOverloaded,
   kHeaderTooLarge,
   kInternal,
@@ -34,7 +37,7 @@ enum class ProblemType : uint8_t {
   kUnavailable,
   kOutcomeUnknown,
 };
-inline constexpr int kProblemTypes = 19;
+inline constexpr int kProblemTypes = 22;
 
 std::string_view ProblemName(ProblemType type);  // "malformed-json"
 int ProblemStatus(ProblemType type);

@@ -16,6 +16,7 @@
 
 #include "base/fault.h"
 #include "base/log.h"
+#include "decide/change.h"
 #include "decide/records.h"
 #include "decide/small_pack_test.h"
 #include "ledger/proof.h"
@@ -239,6 +240,184 @@ TEST_F(Serve, RefusesAnIdThatIsTakenByAnotherContent) {
   EXPECT_EQ(Decide(EventJsonText("t1")).body, first.body);
   EXPECT_EQ(Metric("fuqi_event_conflicts_total{pack=\"small\"}"), 1);
   EXPECT_EQ(Metric("fuqi_decisions_repeated_total{pack=\"small\"}"), 1);
+}
+
+constexpr const char* kWatched = "/v1/packs/small/lists/watched";
+
+std::string PackWithList() {
+  std::string text = decide::SmallPackWith("[[rule]]\nid = \"burst\"", R"toml([list.watched]
+type = "VARCHAR"
+
+[[rule]]
+id = "listed"
+when = "in_list('watched', payer, ts)"
+then = "freeze"
+reason = { zh = "在名单中", en = "listed" }
+
+[[rule]]
+id = "burst")toml");
+  return text + '\n';
+}
+
+TEST_F(Serve, AChangeOfAListActsOnTheNextEventAndSurvivesARestart) {
+  dir_.Write("packs/small/pack.toml", PackWithList());
+  Start();
+  EXPECT_EQ(Json::parse(Decide(EventJsonText("t1")).body)["action"], "approve");
+  const std::string put =
+      R"({"put":[{"value":"A","aliases":["A2"],"valid_from":"2025-12-31","source":"police","reason":"fraud"}]})";
+  const TestResponse made = Ask("POST", kWatched, put, "Idempotency-Key: k1\r\n");
+  ASSERT_EQ(made.status, 200) << made.body;
+  EXPECT_EQ(made.body, R"({"record":3})");
+  const Json frozen = Json::parse(Decide(EventJsonText("t2")).body);
+  EXPECT_EQ(frozen["action"], "freeze");
+  EXPECT_EQ(frozen["features"]["in_list('watched', payer, ts)"], "3.1") << "which entry";
+
+  auto check = [&](const char* when) {
+    const TestResponse again = Ask("POST", kWatched, put, "Idempotency-Key: k1\r\n");
+    EXPECT_EQ(again.body, made.body) << when;
+    EXPECT_EQ(again.headers.at("idempotent-replayed"), "true") << when;
+    const std::string other = R"({"remove":[{"value":"A"}]})";
+    EXPECT_EQ(TypeOf(Ask("POST", kWatched, other, "Idempotency-Key: k1\r\n")), "change-id-taken");
+    const Json page = Json::parse(Get(kWatched).body);
+    EXPECT_EQ(page["size"], 1) << when;
+    EXPECT_EQ(page["entries"][0]["value"], "A");
+    EXPECT_EQ(page["entries"][0]["entry"], "3.1");
+    EXPECT_EQ(page["entries"][0]["valid_from"], "2025-12-31T00:00:00Z");
+  };
+  check("live");
+  EXPECT_EQ(Metric("fuqi_changes_total{pack=\"small\"}"), 1);
+  server_.reset();
+  Start();
+  check("after a restart");
+  EXPECT_EQ(Json::parse(Decide(EventJsonText("t3")).body)["action"], "freeze");
+  EXPECT_EQ(Ask("POST", kWatched, R"({"remove":[{"value":"A","source":"police"}]})").status, 200);
+  EXPECT_EQ(Json::parse(Decide(EventJsonText("t4")).body)["action"], "review")
+      << "the fourth of the day, and listed no more";
+  server_.reset();
+  EXPECT_EQ(RecordsOf(ledger::RecordType::kListChange), 2u);
+}
+
+TEST_F(Serve, RecordsWhoChangedAList) {
+  dir_.Write("packs/small/pack.toml", PackWithList());
+  Start();
+  ASSERT_EQ(Ask("POST", kWatched, R"({"put":[{"value":"A"}]})").status, 200);
+  server_.reset();
+  std::string by;
+  ASSERT_TRUE(ledger::Scan(SystemDisk(), dir_ / "data/small/log", 0,
+                           [&](const ledger::StoredRecord& record) -> Result<void> {
+                             if (decide::IsChange(record.type)) {
+                               by = decide::HeadOf(*decide::DecodeChange(record)).by;
+                             }
+                             return {};
+                           }));
+  EXPECT_EQ(by, "tester");
+}
+
+TEST_F(Serve, RefusesAChangeThatAListCannotTakeAndMakesNoneOfIt) {
+  dir_.Write("packs/small/pack.toml", PackWithList());
+  Start();
+  auto refused = [&](const std::string& body, int status, const std::string& type,
+                     const std::string& field) {
+    const TestResponse response = Ask("POST", kWatched, body);
+    EXPECT_EQ(response.status, status) << response.body;
+    EXPECT_EQ(TypeOf(response), type) << body;
+    const Json problem = Json::parse(response.body);
+    EXPECT_EQ(problem.value("field", ""), field) << response.body;
+  };
+  refused("{", 400, "malformed-json", "");
+  refused("[]", 422, "invalid-change", "");
+  refused("{}", 422, "invalid-change", "");
+  refused(R"({"put":{}})", 422, "invalid-change", "put");
+  refused(R"({"put":[{"value":"x"},{"source":"s"}]})", 422, "invalid-change", "put[2].value");
+  refused(R"({"put":[{"value":"x","why":"y"}]})", 422, "invalid-change", "put[1].");
+  refused(R"({"put":[{"value":"x","valid_to":"soon"}]})", 422, "invalid-change", "put[1].valid_to");
+  refused(R"({"put":[{"value":"x","valid_from":"2024-01-02","valid_to":"2024-01-02"}]})", 422,
+          "invalid-change", "valid_to");
+  refused(R"({"put":[{"value":"x"},{"value":"x"}]})", 422, "invalid-change", "");
+  EXPECT_EQ(TypeOf(Ask("POST", "/v1/packs/small/lists/wached", R"({"put":[{"value":"x"}]})")),
+            "no-such-list");
+  EXPECT_EQ(TypeOf(Get("/v1/packs/small/lists/wached")), "no-such-list");
+  EXPECT_EQ(Json::parse(Get(kWatched).body)["size"], 0);
+  const TestResponse method = Ask("DELETE", kWatched);
+  EXPECT_EQ(method.headers.at("allow"), "POST, GET, HEAD");
+  std::optional<TestResponse> stranger = Client().Ask("GET", kWatched, "", "");
+  EXPECT_EQ(stranger->status, 401);
+}
+
+TEST_F(Serve, GivesAListInPages) {
+  dir_.Write("packs/small/pack.toml", PackWithList());
+  Start();
+  std::string put;
+  for (int i = 0; i < 25; ++i) {
+    put += fmt::format(R"({}{{"value":"v{:02}","aliases":["α{}"]}})", i == 0 ? "" : ",", i, i);
+  }
+  ASSERT_EQ(Ask("POST", kWatched, "{\"put\":[" + put + "]}").status, 200);
+  std::vector<std::string> values;
+  std::string after;
+  for (int pages = 0; pages < 10; ++pages) {
+    const Json page = Json::parse(Get(kWatched + ("?limit=10" + after)).body);
+    for (const Json& entry : page["entries"]) {
+      values.push_back(entry["value"]);
+    }
+    if (!page.contains("next")) {
+      break;
+    }
+    after = "&after=" + page["next"].get<std::string>();
+  }
+  EXPECT_EQ(values.size(), 25u);
+  EXPECT_TRUE(std::ranges::is_sorted(values));
+  const Json named = Json::parse(Get(std::string(kWatched) + "?value=%CE%B17").body);
+  ASSERT_EQ(named["entries"].size(), 1u);
+  EXPECT_EQ(named["entries"][0]["value"], "v07");
+  for (const char* query :
+       {"?limit=0", "?limit=1001", "?limit=x", "?page=2", "?after=zz", "?value"}) {
+    EXPECT_EQ(TypeOf(Get(std::string(kWatched) + query)), "invalid-change") << query;
+  }
+}
+
+TEST_F(Serve, RowsOfAReferenceActOnTheNextEvent) {
+  std::string text = decide::SmallPackWith("[window]", R"toml([table.limit]
+kind = "reference"
+key = "payer"
+time = "since"
+[table.limit.column]
+payer = { type = "VARCHAR", class = "客户-账户-编号" }
+since = { type = "TIMESTAMP", class = "参考-时间-生效" }
+most = { type = "DECIMAL(18,2)", class = "参考-限额-金额" }
+[window])toml");
+  text.replace(text.find("[feature]"), 9,
+               "[feature]\nmost = \"lookup('limit', 'most', payer, ts)\"");
+  dir_.Write("packs/small/pack.toml", text);
+  Start();
+  constexpr const char* kLimit = "/v1/packs/small/references/limit";
+  auto most = [&](const char* id) {
+    return Json::parse(Decide(EventJsonText(id)).body)["features"]["most"];
+  };
+  EXPECT_TRUE(most("t1").is_null());
+  const TestResponse made =
+      Ask("POST", kLimit, R"([{"payer":"A","since":"2025-01-01T00:00:00Z","most":"5.00"}])");
+  ASSERT_EQ(made.status, 200) << made.body;
+  EXPECT_EQ(most("t2"), "5.00");
+  const TestResponse bad = Ask(
+      "POST", kLimit, R"([{"payer":"B","since":"2025-01-01T00:00:00Z"},{"payer":"B","most":1}])");
+  EXPECT_EQ(TypeOf(bad), "invalid-change");
+  EXPECT_EQ(Json::parse(bad.body)["field"], "[2].since");
+  EXPECT_EQ(TypeOf(Ask("POST", "/v1/packs/small/references/limits", "[]")), "no-such-list");
+  server_.reset();
+  Start();
+  EXPECT_EQ(most("t3"), "5.00") << "after a restart";
+}
+
+TEST_F(Serve, AnswersAChangeOnlyWhenItIsOnDisk) {
+  dir_.Write("packs/small/pack.toml", PackWithList());
+  Start();
+  disk_.Hold();
+  auto later = std::async(std::launch::async,
+                          [&] { return Ask("POST", kWatched, R"({"put":[{"value":"A"}]})"); });
+  EXPECT_TRUE(Eventually([&] { return disk_.waiting() > 0; }));
+  EXPECT_EQ(later.wait_for(milliseconds(100)), std::future_status::timeout);
+  disk_.Release();
+  EXPECT_EQ(later.get().status, 200);
 }
 
 TEST_F(Serve, AnswersAnArrayItemForItemInOrder) {

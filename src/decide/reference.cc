@@ -1,0 +1,228 @@
+#include "decide/reference.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <set>
+
+#include "base/check.h"
+#include "base/utf8.h"
+
+namespace fuqi::decide {
+namespace {
+
+using table::Datum;
+
+constexpr size_t kTextBytesMax = 1'000;  // of one value
+
+Result<void> CheckValue(const table::Column& column, const Datum& value) {
+  if (value.is_null()) {
+    return column.nullable
+               ? Result<void>()
+               : Err(ErrorCode::kInvalidArgument, "a value is missing, and the column needs one");
+  }
+  if (value.kind != table::KindOf(column.type) || !table::InRange(value, column.type)) {
+    return Err(ErrorCode::kTypeMismatch, "the value is none of {}", column.type.ToString());
+  }
+  if (value.kind == Datum::Kind::kText) {
+    if (value.t.size > kTextBytesMax) {
+      return Err(ErrorCode::kOutOfRange, "{} bytes; it may have {}", value.t.size, kTextBytesMax);
+    }
+    if (!IsUtf8(value.text())) {
+      return Err(ErrorCode::kParse, "the text is not UTF-8 without NUL");
+    }
+  }
+  return {};
+}
+
+// The header's columns, as indexes into the schema.
+Result<std::vector<size_t>> ReadHeader(const table::Schema& schema,
+                                       const std::vector<std::string>& fields) {
+  std::vector<std::string> names;
+  for (const table::Column& column : schema) {
+    names.push_back(column.name);
+  }
+  std::vector<size_t> columns;
+  for (const std::string& field : fields) {
+    const auto found = std::ranges::find(names, field);
+    if (found == names.end() ||
+        std::ranges::find(columns, size_t(found - names.begin())) != columns.end()) {
+      return Err(ErrorCode::kParse, "the header must name each of these columns once: {}",
+                 fmt::format("{}", fmt::join(names, ", ")));
+    }
+    columns.push_back(found - names.begin());
+  }
+  if (columns.size() != names.size()) {
+    return Err(ErrorCode::kParse, "the header must name each of these columns once: {}",
+               fmt::format("{}", fmt::join(names, ", ")));
+  }
+  return columns;
+}
+
+Result<table::Row> ReadRow(const table::Schema& schema, const std::vector<std::string>& fields,
+                           const std::vector<size_t>& columns) {
+  if (fields.size() != columns.size()) {
+    return Err(ErrorCode::kParse, "{} fields; the header names {}", fields.size(), columns.size());
+  }
+  table::Row row(schema.size());
+  for (size_t i = 0; i < fields.size(); ++i) {
+    const table::Column& column = schema[columns[i]];
+    if (fields[i].empty()) {
+      continue;
+    }
+    std::string text = fields[i];
+    if (column.type.id == table::TypeId::kTimestamp && text.size() == 10) {
+      text += " 00:00:00";  // a day is its beginning
+    }
+    Result<Datum> value = table::ParseText(text, column.type);
+    if (!value) {
+      return Err(ErrorCode::kTypeMismatch, "the value is none of {}", column.type.ToString())
+          .At({.field = column.name});
+    }
+    row.Set(columns[i], *value);
+  }
+  return row;
+}
+
+}  // namespace
+
+Result<void> CheckRow(const Reference& reference, const table::Row& row) {
+  if (row.size() != reference.schema.size()) {
+    return Err(ErrorCode::kInvalidArgument, "a row of {} values; table '{}' has {} columns",
+               row.size(), reference.name, reference.schema.size());
+  }
+  for (size_t i = 0; i < row.size(); ++i) {
+    FUQI_RETURN_IF_ERROR(
+        CheckValue(reference.schema[i], row[i]).At({.field = reference.schema[i].name}));
+  }
+  return {};
+}
+
+Result<std::vector<table::Row>> ReadReferenceCsv(CsvReader& reader, const Reference& reference) {
+  std::vector<std::string> fields;
+  FUQI_ASSIGN_OR_RETURN(bool more, reader.Next(fields));
+  Result<std::vector<size_t>> columns = ReadHeader(reference.schema, fields);
+  if (!columns) {
+    return std::move(columns).error().At(reader.where());
+  }
+  std::vector<table::Row> rows;
+  std::set<Bytes> seen;
+  for (;;) {
+    FUQI_ASSIGN_OR_RETURN(more, reader.Next(fields));
+    if (!more) {
+      return rows;
+    }
+    FUQI_ASSIGN_OR_RETURN(table::Row row,
+                          ReadRow(reference.schema, fields, *columns).At(reader.where()));
+    FUQI_RETURN_IF_ERROR(CheckRow(reference, row).At(reader.where()));
+    Bytes id;
+    table::EncodeRow(reference.key_schema(), row.values().first(reference.keys + 1), id);
+    if (!seen.insert(std::move(id)).second) {
+      return Err(ErrorCode::kAlreadyExists, "a second row of this key and time").At(reader.where());
+    }
+    rows.push_back(std::move(row));
+    if (std::ssize(rows) > reference.rows_max) {
+      return Err(ErrorCode::kOutOfRange, "table '{}' would have {} rows; the pack allows {}",
+                 reference.name, rows.size(), reference.rows_max)
+          .At(reader.where());
+    }
+  }
+}
+
+ReferenceState::ReferenceState(const Reference& reference) : reference_(&reference) {
+  for (const table::Row& row : reference.rows) {
+    Put(row);
+  }
+}
+
+std::string ReferenceState::KeyOf(std::span<const Datum> keys) const {
+  // Exact values by their own bytes, texts with their length: no two keys have one form.
+  std::string key;
+  for (const Datum& value : keys) {
+    if (value.kind == Datum::Kind::kText) {
+      key += fmt::format("{}:", value.t.size);
+      key += value.text();
+    } else {
+      FUQI_CHECK(value.kind == Datum::Kind::kInt);
+      key.append(reinterpret_cast<const char*>(&value.i), sizeof(value.i));
+    }
+  }
+  return key;
+}
+
+int64_t ReferenceState::TimeOf(const table::Row& row) const {
+  return static_cast<int64_t>(row[reference_->keys].i);
+}
+
+Result<void> ReferenceState::CheckRoom(const std::vector<table::Row>& rows) const {
+  size_t size = size_;
+  for (const table::Row& row : rows) {
+    const auto found = rows_.find(KeyOf(row.values().first(reference_->keys)));
+    size += found == rows_.end() || !found->second.contains(TimeOf(row));
+  }
+  if (size > static_cast<size_t>(reference_->rows_max)) {
+    return Err(ErrorCode::kOutOfRange, "table '{}' would have {} rows; the pack allows {}",
+               reference_->name, size, reference_->rows_max);
+  }
+  return {};
+}
+
+void ReferenceState::Put(const table::Row& row) {
+  std::map<int64_t, table::Row>& versions = rows_[KeyOf(row.values().first(reference_->keys))];
+  size_ += versions.insert_or_assign(TimeOf(row), row).second;
+}
+
+const table::Row* ReferenceState::Find(std::span<const Datum> keys, int64_t at_us) const {
+  const auto found = rows_.find(KeyOf(keys));
+  if (found == rows_.end()) {
+    return nullptr;
+  }
+  const auto behind = found->second.upper_bound(at_us);
+  return behind == found->second.begin() ? nullptr : &std::prev(behind)->second;
+}
+
+std::vector<table::Row> ReferenceState::Rows() const {
+  std::map<std::string, const std::map<int64_t, table::Row>*> sorted;
+  for (const auto& [key, versions] : rows_) {
+    sorted.emplace(key, &versions);
+  }
+  std::vector<table::Row> rows;
+  for (const auto& [key, versions] : sorted) {
+    for (const auto& [from, row] : *versions) {
+      rows.push_back(row);
+    }
+  }
+  return rows;
+}
+
+void ReferenceState::Save(ByteWriter& writer) const {
+  writer.Varint(size_);
+  Bytes encoded;
+  for (const table::Row& row : Rows()) {
+    encoded.clear();
+    table::EncodeRow(reference_->schema, row.values(), encoded);
+    writer.Blob(encoded);
+  }
+}
+
+bool ReferenceState::Restore(ByteReader& reader) {
+  rows_.clear();
+  size_ = 0;
+  const uint64_t count = reader.Varint();
+  std::optional<std::pair<std::string, int64_t>> last;
+  for (uint64_t i = 0; i < count && reader.ok(); ++i) {
+    const Result<table::Row> row = table::DecodeRow(reference_->schema, reader.Blob());
+    if (!reader.ok() || !row || !CheckRow(*reference_, *row)) {
+      return false;
+    }
+    const std::pair id(KeyOf(row->values().first(reference_->keys)), TimeOf(*row));
+    if (last && id <= *last) {
+      return false;
+    }
+    Put(*row);
+    last = id;
+  }
+  return reader.ok();
+}
+
+}  // namespace fuqi::decide
