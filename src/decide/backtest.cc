@@ -59,28 +59,6 @@ Result<void> CheckSameTable(const CompiledPack& before, const CompiledPack& afte
   return {};
 }
 
-// -1: the pack has none, and none was asked for.
-Result<int> AmountColumn(const CompiledPack& pack, const std::string& asked) {
-  const std::vector<EventColumn>& columns = pack.pack().columns;
-  if (asked.empty()) {
-    const auto found = std::ranges::find_if(columns, [](const EventColumn& column) {
-      return column.class_path == kAmountClass && column.type.is_exact_number();
-    });
-    return found == columns.end() ? -1 : static_cast<int>(found - columns.begin());
-  }
-  const int found = table::FindColumn(pack.event_schema(), asked);
-  if (found < 0) {
-    return Err(ErrorCode::kNotFound, "table '{}' has no column '{}'", pack.pack().event_table,
-               asked);
-  }
-  if (const table::Type type = pack.event_schema()[found].type; !type.is_exact_number()) {
-    return Err(ErrorCode::kTypeMismatch,
-               "'{}' holds no money: an amount is an integer or a DECIMAL, not {}", asked,
-               type.ToString());
-  }
-  return found;
-}
-
 // Days since 1970-01-01, for times before it, too.
 int32_t DayOf(int64_t ts_us) {
   return static_cast<int32_t>(ts_us / kDayUs - (ts_us % kDayUs < 0 ? 1 : 0));

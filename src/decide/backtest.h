@@ -33,7 +33,6 @@ struct BacktestOptions {
 };
 
 inline constexpr size_t kBacktestSegmentsMax = 1'000;
-inline constexpr std::string_view kAmountClass = "业务-交易-金额";
 
 // What one version alerts, or one of its rules hits.
 struct Alerts {

@@ -263,6 +263,7 @@ TEST_F(BacktestTest, ALogFeedsTheEventsThatItsFileFed) {
   const auto versions = *VersionsInLog(disk, "/p");
   ASSERT_EQ(versions.size(), 1u);
   EXPECT_EQ(versions[0].publish.hash, before_->pack().hash);
+  EXPECT_EQ(versions[0].decisions, 400u);
 }
 
 }  // namespace

@@ -4,6 +4,27 @@
 
 namespace fuqi::decide {
 
+Result<int> AmountColumn(const CompiledPack& pack, const std::string& asked) {
+  const std::vector<EventColumn>& columns = pack.pack().columns;
+  if (asked.empty()) {
+    const auto found = std::ranges::find_if(columns, [](const EventColumn& column) {
+      return column.class_path == kAmountClass && column.type.is_exact_number();
+    });
+    return found == columns.end() ? -1 : static_cast<int>(found - columns.begin());
+  }
+  const int found = table::FindColumn(pack.event_schema(), asked);
+  if (found < 0) {
+    return Err(ErrorCode::kNotFound, "table '{}' has no column '{}'", pack.pack().event_table,
+               asked);
+  }
+  if (const table::Type type = pack.event_schema()[found].type; !type.is_exact_number()) {
+    return Err(ErrorCode::kTypeMismatch,
+               "'{}' holds no money: an amount is an integer or a DECIMAL, not {}", asked,
+               type.ToString());
+  }
+  return found;
+}
+
 std::optional<size_t> LabelLookup::Find(const std::string& name) {
   if (auto found = index_.find(name); found != index_.end()) {
     return found->second;

@@ -1,6 +1,6 @@
 #pragma once
 
-// What labels say of events, and how well alerts find what is bad.
+// What labels say of events, how well alerts find what is bad, and how much money is in it.
 
 #include <cstdint>
 #include <optional>
@@ -26,6 +26,11 @@ struct Detection {
     bad_alerted += is_bad && is_alerted;
   }
 };
+
+// The event's column of money that is meant: the one asked for, else the first of this class, -1 if
+// there is none. kNotFound: no such column; kTypeMismatch: it holds no exact number.
+inline constexpr std::string_view kAmountClass = "业务-交易-金额";
+Result<int> AmountColumn(const CompiledPack& pack, const std::string& asked);
 
 // Looks the entities of events up. `labels` and `pack` outlive it.
 class LabelLookup {

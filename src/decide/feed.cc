@@ -107,6 +107,8 @@ Result<std::vector<LoggedVersion>> VersionsInLog(Disk& disk, const std::string& 
           FUQI_ASSIGN_OR_RETURN(PublishRecord publish,
                                 DecodePublish(record).At(PlaceOf(record.seq)));
           versions.push_back({record.seq, std::move(publish)});
+        } else if (record.type == RecordType::kDecision && !versions.empty()) {
+          ++versions.back().decisions;
         }
         return {};
       }));

@@ -30,10 +30,11 @@ Result<uint64_t> FeedSource(SourceReader& reader, const CompiledPack& pack, cons
 Result<void> FeedLog(Disk& disk, const std::string& dir, const CompiledPack& pack,
                      const TakeEvent& take, const TakeChange& change);
 
-// The pack versions that a partition's log holds.
+// The pack versions that a partition's log holds, and how much each decided before the next.
 struct LoggedVersion {
   uint64_t seq = 0;
   PublishRecord publish;
+  uint64_t decisions = 0;
 };
 Result<std::vector<LoggedVersion>> VersionsInLog(Disk& disk, const std::string& dir);
 

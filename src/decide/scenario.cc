@@ -13,6 +13,7 @@
 #include "base/nearest.h"
 #include "base/time.h"
 #include "decide/core.h"
+#include "decide/threshold.h"
 
 namespace fuqi::decide {
 namespace {
@@ -336,58 +337,9 @@ Result<Scenario> Reader::Read(const TomlNode& node) {
 // A comparison of a number with a constant in a rule's condition, and whether a scenario stands
 // just on the other side of it.
 struct Threshold {
-  std::vector<size_t> path;  // child indexes from the rule's root
+  ExprPath path;
   bool covered = false;
 };
-
-const sql::Expr& At(const sql::Expr& root, const std::vector<size_t>& path) {
-  const sql::Expr* expr = &root;
-  for (size_t child : path) {
-    expr = &expr->children[child];
-  }
-  return *expr;
-}
-
-// `root` with `expr` in the place of what stands at `path`.
-sql::Expr Replaced(sql::Expr root, const std::vector<size_t>& path, sql::Expr expr) {
-  sql::Expr* place = &root;
-  for (size_t child : path) {
-    place = &place->children[child];
-  }
-  *place = std::move(expr);
-  return root;
-}
-
-const sql::Expr& WithoutCasts(const sql::Expr& expr) {
-  return expr.kind == sql::Expr::Kind::kCast ? WithoutCasts(expr.children[0]) : expr;
-}
-
-bool IsConstant(const sql::Expr& expr) {
-  return WithoutCasts(expr).kind == sql::Expr::Kind::kConstant;
-}
-
-bool IsThreshold(const sql::Expr& expr) {
-  const bool is_number = !expr.children.empty() && (expr.children[0].type.is_exact_number() ||
-                                                    expr.children[0].type.id == TypeId::kDouble);
-  return expr.kind == sql::Expr::Kind::kCompare && is_number &&
-         IsConstant(expr.children[0]) != IsConstant(expr.children[1]);
-}
-
-void FindThresholds(const sql::Expr& root, std::vector<size_t>& path, std::vector<Threshold>& out) {
-  const sql::Expr& expr = At(root, path);
-  if (IsThreshold(expr)) {
-    out.push_back({path});
-    return;
-  }
-  using Kind = sql::Expr::Kind;
-  if (expr.kind == Kind::kAnd || expr.kind == Kind::kOr || expr.kind == Kind::kNot) {
-    for (size_t i = 0; i < expr.children.size(); ++i) {
-      path.push_back(i);
-      FindThresholds(root, path, out);
-      path.pop_back();
-    }
-  }
-}
 
 Datum Evaluate(const sql::Expr& expr, std::span<const Datum> row, sql::Scratch& scratch) {
   Result<sql::Program> program = sql::Program::Compile(expr);
@@ -396,32 +348,19 @@ Datum Evaluate(const sql::Expr& expr, std::span<const Datum> row, sql::Scratch& 
   return value && value->kind != Datum::Kind::kText ? *value : Datum::Null();
 }
 
-double ToDouble(const Datum& value, const table::Type& type) {
-  if (value.kind == Datum::Kind::kDouble) {
-    return value.d;
-  }
-  return static_cast<double>(value.i) /
-         static_cast<double>(kPowersOfTen[type.id == TypeId::kDecimal ? type.scale : 0]);
-}
-
 // Whether the comparison is all that keeps the rule from hitting, and only just.
-bool MissesOnlyJust(const sql::Expr& rule, const std::vector<size_t>& path,
-                    std::span<const Datum> row) {
+bool MissesOnlyJust(const sql::Expr& rule, const ExprPath& path, std::span<const Datum> row) {
   sql::Scratch scratch;
   const sql::Expr& comparison = At(rule, path);
   const Datum now = Evaluate(comparison, row, scratch);
   if (now.is_null()) {
     return false;
   }
-  sql::Expr opposite;
-  opposite.type = comparison.type;
-  opposite.constant.Append(Datum::Bool(!now.is_true()));
-  if (!Evaluate(Replaced(rule, path, std::move(opposite)), row, scratch).is_true()) {
+  if (!Evaluate(Replaced(rule, path, TruthValue(!now.is_true())), row, scratch).is_true()) {
     return false;
   }
-  const bool constant_first = IsConstant(comparison.children[0]);
-  const sql::Expr& bound = comparison.children[constant_first ? 0 : 1];
-  const sql::Expr& value = comparison.children[constant_first ? 1 : 0];
+  const sql::Expr& bound = BoundOf(comparison);
+  const sql::Expr& value = ValueOf(comparison);
   const Datum bound_now = Evaluate(bound, row, scratch);
   const Datum value_now = Evaluate(value, row, scratch);
   if (bound_now.is_null() || value_now.is_null()) {
@@ -437,8 +376,10 @@ class Coverage {
  public:
   explicit Coverage(const CompiledPack& pack) : pack_(pack), hit_(pack.pack().rules.size()) {
     for (const sql::Level::Output& rule : pack.rule_level().outputs) {
-      std::vector<size_t> path;
-      FindThresholds(rule.expr, path, thresholds_.emplace_back());
+      std::vector<Threshold>& thresholds = thresholds_.emplace_back();
+      for (ExprPath& path : FindThresholds(rule.expr)) {
+        thresholds.push_back({std::move(path)});
+      }
     }
   }
 

@@ -226,6 +226,8 @@ int RunCli(const std::vector<std::string>& arguments, Context& context) {
   AddPackCommands(cli);
   AddReplayCommands(cli);
   AddBacktestCommand(cli);
+  AddMineCommand(cli);
+  AddTuneCommand(cli);
   AddDecideCommands(cli);
   AddStandingCommands(cli);
   AddEvidenceCommands(cli);

@@ -64,9 +64,11 @@ void AddSqlCommands(Cli& cli);       // sql
 void AddPackCommands(Cli& cli);      // pack check, pack test, pack diff
 void AddReplayCommands(Cli& cli);    // replay
 void AddBacktestCommand(Cli& cli);   // backtest
+void AddMineCommand(Cli& cli);       // mine
+void AddTuneCommand(Cli& cli);       // tune
 void AddDecideCommands(Cli& cli);    // decide
 void AddStandingCommands(Cli& cli);  // standing show, standing set, standing release, undo
-void AddEvidenceCommands(Cli& cli);  // explain, reperform, log head, log proof
+void AddEvidenceCommands(Cli& cli);  // explain, reperform, log head, log versions, log proof
 void AddServeCommands(Cli& cli);     // serve, key new
 void AddScreenCommands(Cli& cli);    // screen
 void AddGenerateCommands(Cli& cli);  // generate

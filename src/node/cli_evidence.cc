@@ -6,6 +6,7 @@
 #include "base/messages.h"
 #include "base/time.h"
 #include "decide/explain.h"
+#include "decide/feed.h"
 #include "decide/reperform.h"
 #include "node/cli.h"
 #include "node/list_json.h"
@@ -375,6 +376,35 @@ Result<int> LogHead(const EvidenceOptions& options, Context& context) {
   return 0;
 }
 
+Result<int> LogVersions(const EvidenceOptions& options, Context& context) {
+  FUQI_RETURN_IF_ERROR(CheckIsLog(options.log));
+  FUQI_ASSIGN_OR_RETURN(std::vector<decide::LoggedVersion> versions,
+                        decide::VersionsInLog(SystemDisk(), options.log));
+  OrderedJson json = OrderedJson::array();
+  std::vector<std::vector<std::string>> rows;
+  for (const decide::LoggedVersion& version : versions) {
+    const std::string hash = ToHex(version.publish.hash);
+    json.push_back({{"seq", version.seq},
+                    {"pack", version.publish.pack},
+                    {"pack_hash", hash},
+                    {"rules", version.publish.rules.size()},
+                    {"decisions", version.decisions}});
+    rows.push_back({std::to_string(version.seq), version.publish.pack, hash,
+                    std::to_string(version.publish.rules.size()),
+                    std::to_string(version.decisions)});
+  }
+  const Language language = context.language;
+  if (context.json) {
+    context.out << json.dump() << '\n';
+  } else {
+    PrintTable({std::string(Tr("record", language)), std::string(Tr("pack", language)),
+                std::string(Tr("hash", language)), std::string(Tr("rules", language)),
+                std::string(Tr("decisions", language))},
+               rows, context.out);
+  }
+  return 0;
+}
+
 Result<int> LogProof(const EvidenceOptions& options, Context& context) {
   FUQI_ASSIGN_OR_RETURN(decide::DecisionRef reference, FindReference(options));
   FUQI_ASSIGN_OR_RETURN(OpenedLog opened, OpenLog(options.log, reference.pack));
@@ -411,9 +441,11 @@ void AddEvidenceCommands(Cli& cli) {
       ->add_option("--decision", options->decision,
                    cli.Text("Only this one, from its own record: the rules over its features"))
       ->type_name("DECISION_ID");
-  CLI::App* group = cli.Group("log", cli.Text("Heads and proofs of a log"));
+  CLI::App* group = cli.Group("log", cli.Text("Versions, heads and proofs of a log"));
   log(cli.Command(group, "head", cli.Text("Print the head saved last"),
                   [options](Context& context) { return LogHead(*options, context); }));
+  log(cli.Command(group, "versions", cli.Text("List the pack versions that decided"),
+                  [options](Context& context) { return LogVersions(*options, context); }));
   log(cli.Command(group, "proof", cli.Text("Print the proof that a decision is in the log"),
                   [options](Context& context) { return LogProof(*options, context); }))
       ->add_option("DECISION_ID", options->decision, id_help)

@@ -571,7 +571,11 @@ TEST_F(Command, ComparesAndReplaysGeneratedEvents) {
   EXPECT_EQ(Run({"replay", pack, "--source", "nope", "--input", data + "/labels.csv"}).code, 1);
 
   // A version of the log, by its hash, against one in a folder: the log's own events.
-  const std::string hash = second["pack_hash"].get<std::string>().substr(0, 12);
+  const Json versions = Json::parse(Run({"log", "versions", "--log", dir_ / "log", "--json"}).out);
+  ASSERT_EQ(versions.size(), 1u);
+  EXPECT_EQ(versions[0]["decisions"], first["events"]);
+  EXPECT_EQ(versions[0]["pack_hash"], second["pack_hash"]);
+  const std::string hash = versions[0]["pack_hash"].get<std::string>().substr(0, 12);
   const std::string newer = dir_ / "newer";
   std::filesystem::copy(pack, newer, std::filesystem::copy_options::recursive);
   std::ofstream(newer + "/pack.toml", std::ios::app)
@@ -593,6 +597,66 @@ TEST_F(Command, ComparesAndReplaysGeneratedEvents) {
       {"backtest", pack, newer, "--source", "generated", "--input", data + "/transactions.csv"});
   EXPECT_EQ(ran.code, 0) << ran.err;
   EXPECT_NE(ran.out.find("always (new)"), std::string::npos) << ran.out;
+}
+
+TEST_F(Command, MinesRulesThatCanBePastedAndTunesThem) {
+  // Few payments are large; those of more than 900 come from bad payers.
+  std::string events;
+  std::string labels = "account,fraud\n";
+  for (int i = 0; i < 4000; ++i) {
+    const bool bad = i % 10 == 3;
+    events += Json{{"id", std::to_string(i)},
+                   {"ts", "2024-03-01 10:00:00"},
+                   {"payer", fmt::format("p{}", i)},
+                   {"payee", "shop"},
+                   {"amount", fmt::format("{}.00", bad && i % 3 != 0 ? 910 + i % 70 : i * 7 % 880)}}
+                  .dump() +
+              "\n";
+    labels += fmt::format("p{},{}\n", i, bad ? 1 : 0);
+  }
+  dir_.Write("pack/sources.toml",
+             "[source.s]\nformat = \"jsonl\"\nsql = \"SELECT * FROM input\"\n[source.s.columns]\n"
+             "id = \"VARCHAR\"\nts = \"TIMESTAMP\"\npayer = \"VARCHAR\"\npayee = \"VARCHAR\"\n"
+             "amount = \"DECIMAL(18,2)\"\n[label.s]\nentity = [\"payer\"]\nformat = \"csv\"\n"
+             "sql = \"SELECT account AS entity, fraud = 1 AS bad FROM input\"\n"
+             "columns = { account = \"VARCHAR\", fraud = \"INTEGER\" }\n");
+  const std::vector<std::string> input = {"--source", "s",
+                                          "--input",  dir_.Write("events.jsonl", events),
+                                          "--labels", dir_.Write("labels.csv", labels)};
+  auto run = [&](std::vector<std::string> arguments) {
+    arguments.insert(arguments.end(), input.begin(), input.end());
+    return Run(std::move(arguments));
+  };
+  const Ran mined = run({"mine", dir_ / "pack"});
+  ASSERT_EQ(mined.code, 0) << mined.err;
+  EXPECT_NE(mined.out.find("amount >= "), std::string::npos) << mined.out;
+  const Json json = Json::parse(run({"mine", dir_ / "pack", "--json"}).out);
+  ASSERT_FALSE(json["rules"].empty());
+  const Json& best = json["rules"][0];
+  EXPECT_EQ(best["test"]["precision"], 1.0) << best;
+
+  dir_.Write("pack/pack.toml", std::string(decide::kSmallPack) + mined.out);
+  const Ran replayed = run({"replay", dir_ / "pack", "--json"});
+  ASSERT_EQ(replayed.code, 0) << replayed.err << mined.out;
+  const Json rule = Json::parse(replayed.out)["rules"][3];
+  EXPECT_EQ(rule["id"], "mined_1");
+  EXPECT_EQ(rule["shadow"], true);
+  EXPECT_EQ(rule["hits"], best["train"]["hits"].get<int>() + best["test"]["hits"].get<int>());
+
+  const std::string chart = dir_ / "tune.svg";
+  const Ran tuned = run(
+      {"tune", dir_ / "pack", "--rule", "large", "--cost-fp", "10", "--chart", chart, "--json"});
+  ASSERT_EQ(tuned.code, 0) << tuned.err;
+  const Json threshold = Json::parse(tuned.out)["thresholds"][0];
+  EXPECT_EQ(threshold["current"]["threshold"], 1000);
+  EXPECT_LT(threshold["best"]["threshold"], 980);
+  EXPECT_GT(threshold["best"]["threshold"], 870);
+  EXPECT_EQ(threshold["when"],
+            fmt::format("amount >= {}", threshold["best"]["threshold"].get<double>()));
+  EXPECT_TRUE(std::filesystem::exists(chart));
+  EXPECT_EQ(run({"tune", dir_ / "pack", "--rule", "large", "--cost-fn", "dear"}).code, 2);
+  EXPECT_EQ(run({"tune", dir_ / "pack", "--rule", "lerge"}).code, 1);
+  EXPECT_EQ(Run({"mine", dir_ / "pack", "--log", dir_ / "none"}).code, 2) << "no labels";
 }
 
 TEST_F(Command, RefusesABacktestOfWhatCannotBeCompared) {
