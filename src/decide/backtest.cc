@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "base/time.h"
+#include "decide/feed.h"
 #include "sql/bind.h"
 #include "sql/parsed_tree.h"
 #include "sql/program.h"
@@ -251,8 +252,13 @@ void BacktestRun::Impl::KeepTheGreatest() {
 Result<void> BacktestRun::Add(const Event& event) {
   Impl& impl = *impl_;
   const uint64_t seq = 1 + 2 * impl.events++;
-  const Decision before = impl.old_core.DecideAndApply(event, seq);
-  const Decision after = impl.new_core.DecideAndApply(event, seq);
+  auto decide = [&](Core& core) {
+    return impl.options.standing == BacktestOptions::Standing::kOwn
+               ? core.DecideAndApply(event, seq)
+               : core.Decide(event, seq);
+  };
+  const Decision before = decide(impl.old_core);
+  const Decision after = decide(impl.new_core);
 
   Impl::Said said{.before = before.action != Action::kApprove,
                   .after = after.action != Action::kApprove};
@@ -282,8 +288,14 @@ Result<void> BacktestRun::Add(const Event& event) {
 }
 
 Result<void> BacktestRun::Apply(const Change& change, uint64_t seq) {
-  FUQI_RETURN_IF_ERROR(impl_->old_core.Apply(change, seq));
-  return impl_->new_core.Apply(change, seq);
+  const std::optional<Change> made = impl_->options.standing == BacktestOptions::Standing::kOwn
+                                         ? WithoutLoggedStanding(change)
+                                         : std::optional(change);
+  if (!made) {
+    return {};
+  }
+  FUQI_RETURN_IF_ERROR(impl_->old_core.Apply(*made, seq));
+  return impl_->new_core.Apply(*made, seq);
 }
 
 Backtest BacktestRun::Finish() {

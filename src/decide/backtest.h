@@ -28,6 +28,10 @@ struct BacktestOptions {
   // An SQL expression over the event's columns: figures are also given for each of its values.
   std::string segment;
   size_t examples = 20;
+  // Which standing actions bind events: those that each version's own decisions lay, with what
+  // persons laid and released by the log, or all as they stood by the log.
+  enum class Standing : uint8_t { kOwn, kLogged };
+  Standing standing = Standing::kOwn;
   // Events so far; every few thousand. May be empty.
   std::function<void(uint64_t)> progress;
 };
@@ -99,7 +103,7 @@ class BacktestRun {
   // more segments than kBacktestSegmentsMax; what the segment's expression fails with; kOutOfRange:
   // a sum beyond 128 bits.
   Result<void> Add(const Event& event);
-  // A change of the committed state, to both versions; `seq` of its record.
+  // A change of the committed state that a log holds, to both versions; `seq` of its record.
   Result<void> Apply(const Change& change, uint64_t seq);
   Backtest Finish();
 

@@ -266,5 +266,37 @@ TEST_F(BacktestTest, ALogFeedsTheEventsThatItsFileFed) {
   EXPECT_EQ(versions[0].decisions, 400u);
 }
 
+TEST_F(BacktestTest, StandingIsOwnOrAsItStood) {
+  std::string freezing = SmallPackWith(
+      "id = \"large\"",
+      "id = \"large\"\nstanding = { kind = \"account\", subject = \"payer\", for = \"1 day\" }");
+  freezing +=
+      "\n[standing.account]\ncolumns = [\"payer\"]\nreason = { zh = \"受限\", en = \"bound\" }\n";
+  const auto pack = MustCompile(freezing);
+  const auto milder = MustCompile(
+      std::string(freezing).replace(freezing.find("amount >= 1000"), 14, "amount >= 9000"));
+  ManualClock clock(kStartUs);
+  SimulatedDisk disk(1);
+  auto partition = *Partition::Open(disk, clock, "/p", pack, {});
+  uint64_t alerts = 0;
+  for (const Event& event : RandomPayments(15, 400)) {
+    alerts += partition->Decide(event)->decision.action != Action::kApprove;
+  }
+  ASSERT_TRUE(partition->Commit(partition->TakeBatch()).has_value());
+  auto run = [&](BacktestOptions::Standing standing) {
+    auto backtest = *BacktestRun::Start(pack, milder, TestBinder(), {.standing = standing});
+    EXPECT_TRUE(FeedLog(
+        disk, "/p", *pack, [&](const Event& e) { return backtest.Add(e); },
+        [&](const Change& c, uint64_t seq) { return backtest.Apply(c, seq); }));
+    return backtest.Finish();
+  };
+  const Backtest own = run(BacktestOptions::Standing::kOwn);
+  const Backtest logged = run(BacktestOptions::Standing::kLogged);
+  EXPECT_EQ(own.total.before.events, alerts) << "its own standing is what the log had";
+  EXPECT_EQ(logged.total.before.events, alerts);
+  EXPECT_LT(own.total.after.events, logged.total.after.events)
+      << "the milder version does not lay what the log's laid";
+}
+
 }  // namespace
 }  // namespace fuqi::decide

@@ -99,6 +99,17 @@ Result<void> FeedLog(Disk& disk, const std::string& dir, const CompiledPack& pac
   return {};
 }
 
+std::optional<Change> WithoutLoggedStanding(Change change) {
+  if (auto* standing = std::get_if<StandingChange>(&change); standing != nullptr) {
+    using Op = StandingChange::Op;
+    if (standing->op == Op::kUndo || (standing->op == Op::kSet && standing->decision_seq != 0)) {
+      return std::nullopt;
+    }
+    standing->record = 0;
+  }
+  return change;
+}
+
 Result<std::vector<LoggedVersion>> VersionsInLog(Disk& disk, const std::string& dir) {
   std::vector<LoggedVersion> versions;
   FUQI_RETURN_IF_ERROR(

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -29,6 +30,11 @@ Result<uint64_t> FeedSource(SourceReader& reader, const CompiledPack& pack, cons
 // whose events do not fit its table.
 Result<void> FeedLog(Disk& disk, const std::string& dir, const CompiledPack& pack,
                      const TakeEvent& take, const TakeChange& change);
+
+// What a change of the log is to a fold that lays the standing actions of its own decisions: those
+// that the log's decisions laid, and what was undone of them, are none of it; a release of one of
+// them releases the subject.
+std::optional<Change> WithoutLoggedStanding(Change change);
 
 // The pack versions that a partition's log holds, and how much each decided before the next.
 struct LoggedVersion {

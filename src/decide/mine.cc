@@ -8,6 +8,7 @@
 #include <set>
 
 #include "base/random.h"
+#include "decide/feed.h"
 #include "decide/threshold.h"
 
 namespace fuqi::decide {
@@ -474,7 +475,7 @@ MineCollector::MineCollector(std::shared_ptr<const CompiledPack> pack, const Lab
 }
 
 Result<void> MineCollector::Add(const Event& event) {
-  const Decision decision = core_.Decide(event, 1 + 2 * events_++);
+  const Decision decision = core_.DecideAndApply(event, 1 + 2 * events_++);
   const LabelLookup::Known& known = lookup_.Look(event);
   if (!known.bad) {
     return {};
@@ -491,6 +492,11 @@ Result<void> MineCollector::Add(const Event& event) {
   data_.entities.emplace_back(known.entities.begin(), known.entities.end());
   data_.alerted.push_back(decision.action != Action::kApprove);
   return {};
+}
+
+Result<void> MineCollector::Apply(const Change& change, uint64_t seq) {
+  const std::optional<Change> made = WithoutLoggedStanding(change);
+  return made ? core_.Apply(*made, seq) : Result<void>();
 }
 
 MineData MineCollector::Finish() {

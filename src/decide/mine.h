@@ -47,7 +47,7 @@ class MineCollector {
   MineCollector(std::shared_ptr<const CompiledPack> pack, const Labels& labels);
   // kResourceExhausted: more than kMineEventsMax events of which something is known.
   Result<void> Add(const Event& event);
-  Result<void> Apply(const Change& change, uint64_t seq) { return core_.Apply(change, seq); }
+  Result<void> Apply(const Change& change, uint64_t seq);
   MineData Finish();
 
  private:

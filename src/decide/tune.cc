@@ -7,6 +7,7 @@
 
 #include "base/check.h"
 #include "base/nearest.h"
+#include "decide/feed.h"
 #include "decide/mine.h"
 
 namespace fuqi::decide {
@@ -162,21 +163,21 @@ Result<Tuner> Tuner::Start(std::shared_ptr<const CompiledPack> pack, const Label
   return Tuner(std::move(impl));
 }
 
-// By another rule that acts, or by what the pack takes where it cannot decide.
+// By another rule that acts, by what stands, or by what the pack takes where it cannot decide.
 bool Tuner::Impl::AlertedByOthers(const Decision& decision) const {
   const Pack& pack = core.pack().pack();
   const bool by_default = (decision.flags & (kOutOfBounds | kEvaluationError)) != 0 &&
                           pack.default_action != Action::kApprove;
   const bool by_truncation =
       (decision.flags & kTruncated) != 0 && pack.truncated_action != Action::kApprove;
-  return by_default || by_truncation || std::ranges::any_of(decision.hits, [&](uint32_t hit) {
-           return hit != rule && !pack.rules[hit].shadow;
-         });
+  return by_default || by_truncation || !decision.standing.empty() ||
+         std::ranges::any_of(decision.hits,
+                             [&](uint32_t hit) { return hit != rule && !pack.rules[hit].shadow; });
 }
 
 Result<void> Tuner::Add(const Event& event) {
   Impl& impl = *impl_;
-  const Decision decision = impl.core.Decide(event, 1 + 2 * impl.events++);
+  const Decision decision = impl.core.DecideAndApply(event, 1 + 2 * impl.events++);
   const LabelLookup::Known& known = impl.lookup.Look(event);
   if (!known.bad) {
     return {};
@@ -218,7 +219,8 @@ Result<void> Tuner::Add(const Event& event) {
 }
 
 Result<void> Tuner::Apply(const Change& change, uint64_t seq) {
-  return impl_->core.Apply(change, seq);
+  const std::optional<Change> made = WithoutLoggedStanding(change);
+  return made ? impl_->core.Apply(*made, seq) : Result<void>();
 }
 
 TunePoint Tuner::Impl::PointAt(const Watch& watch, double threshold) const {

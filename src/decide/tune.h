@@ -5,7 +5,8 @@
 //
 // An event is alerted where the pack, with the rule acting at that threshold, decides otherwise
 // than to approve. A good event that is alerted costs `false_alert`; a bad one that is not costs
-// `missed`, or its amount. One threshold moves at a time, the others stay. Nothing is changed.
+// `missed`, or its amount. One threshold moves at a time, the others stay, and so does what
+// decisions laid on accounts for later events. Nothing is changed.
 
 #include <memory>
 #include <optional>

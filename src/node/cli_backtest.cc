@@ -26,6 +26,7 @@ struct BacktestArguments {
   std::string amount;
   std::string segment;
   size_t examples = 20;
+  std::string standing = "own";
   std::string chart;
 };
 
@@ -439,6 +440,12 @@ Chart DrawBacktest(const Telling& tell) {
 
 Result<int> RunBacktest(const BacktestArguments& arguments, Context& context) {
   FUQI_RETURN_IF_ERROR(CheckEventInput(arguments.input));
+  if (arguments.standing != "own" && arguments.standing != "log") {
+    return Err(ErrorCode::kUsage, "--standing takes own or log, not '{}'", arguments.standing);
+  }
+  if (arguments.standing == "log" && !arguments.input.input.empty()) {
+    return Err(ErrorCode::kUsage, "--standing log needs the events of a log");
+  }
   if (!arguments.chart.empty()) {
     FUQI_RETURN_IF_ERROR(CheckChartPath(arguments.chart));
   }
@@ -452,7 +459,10 @@ Result<int> RunBacktest(const BacktestArguments& arguments, Context& context) {
   decide::BacktestOptions options{.labels = labels ? &*labels : nullptr,
                                   .amount = arguments.amount,
                                   .segment = arguments.segment,
-                                  .examples = arguments.examples};
+                                  .examples = arguments.examples,
+                                  .standing = arguments.standing == "own"
+                                                  ? decide::BacktestOptions::Standing::kOwn
+                                                  : decide::BacktestOptions::Standing::kLogged};
   options.progress = [&](uint64_t done) { progress.Update(done, 0); };
   FUQI_ASSIGN_OR_RETURN(decide::BacktestRun run,
                         decide::BacktestRun::Start(before, after, *binder, options));
@@ -507,6 +517,12 @@ void AddBacktestCommand(Cli& cli) {
       ->add_option("--examples", arguments->examples,
                    cli.Text("How many events of another action to list"))
       ->type_name("N")
+      ->capture_default_str();
+  command
+      ->add_option("--standing", arguments->standing,
+                   cli.Text("What binds accounts: what each version's own decisions lay, or what "
+                            "stood by the log"))
+      ->type_name("own|log")
       ->capture_default_str();
   command->add_option("--chart", arguments->chart, cli.Text("Draw charts into this .svg or .png"))
       ->type_name("FILE");

@@ -677,6 +677,8 @@ TEST_F(Command, RefusesABacktestOfWhatCannotBeCompared) {
   EXPECT_EQ(code({pack, pack}), 2) << "no events";
   EXPECT_EQ(code({pack, pack, "--input", "f"}), 2) << "no source";
   EXPECT_EQ(code({pack, pack, "--log", log, "--chart", "chart.pdf"}), 2);
+  EXPECT_EQ(code({pack, pack, "--log", log, "--standing", "log"}), 0);
+  EXPECT_EQ(code({pack, pack, "--log", log, "--standing", "none"}), 2);
   EXPECT_EQ(code({pack, pack, "--log", dir_ / "nothing"}), 1);
 }
 
