@@ -10,6 +10,7 @@
 #include "base/simulated_disk.h"
 #include "crypto/sha256.h"
 #include "ledger/log.h"
+#include "table/binder.h"
 #include "table/engine.h"
 
 namespace fuqi::govern {
@@ -109,7 +110,7 @@ TEST_F(LocalOwnerTest, RefusesARequestThatSaysTooLittleOrTooMuch) {
   EXPECT_EQ(Refused(plan, std::string(1025, 'x')), ErrorCode::kInvalidArgument);
   EXPECT_EQ(Refused({"", {}, ""}, "a test"), ErrorCode::kInvalidArgument);
   EXPECT_EQ(Refused({"SELECT '\xff'", {}, ""}, "a test"), ErrorCode::kInvalidArgument);
-  EXPECT_EQ(Refused({std::string((1 << 20) + 1, ' ') + "x", {}, ""}, "a test"),
+  EXPECT_EQ(Refused({std::string(table::Binder::kMaxSqlBytes, ' ') + "x", {}, ""}, "a test"),
             ErrorCode::kInvalidArgument);
   EXPECT_EQ(Refused({"SELECT 1", {}, "\xff"}, "a test"), ErrorCode::kInvalidArgument);
   EXPECT_EQ(Refused(plan, "a test", {.memory_bytes = 0}), ErrorCode::kInvalidArgument);
