@@ -420,7 +420,7 @@ std::string NumberText(double value) { return fmt::format("{}", value); }
 }  // namespace
 
 double Readable(double value, bool is_integer) {
-  static constexpr std::array<double, 11> kSteps = {1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10};
+  static constexpr std::array<double, 13> kSteps = {1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 7, 8, 9, 10};
   constexpr double kCountable = 20;  // integers up to here are readable as they are
   const double size = std::abs(value);
   if (is_integer && size <= kCountable) {

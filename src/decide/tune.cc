@@ -276,9 +276,15 @@ TunedThreshold Tuner::Impl::Tune(const Watch& watch, const ExprPath& path) const
   const sql::Expr& bound = BoundOf(comparison);
   sql::Scratch memory;
   TunedThreshold tuned;
-  tuned.comparison = sql::ToSql(comparison, core.pack().rule_level().input);
   const Result<Datum> now = sql::Program::Compile(bound)->Run({}, {}, memory);
   tuned.current = now && !now->is_null() ? ToDouble(*now, bound.type) : 0;
+  const sql::Expr& value = WithoutCasts(ValueOf(comparison));
+  const table::Schema& input = core.pack().rule_level().input;
+  tuned.comparison = fmt::format("{} {} {}",
+                                 value.kind == sql::Expr::Kind::kColumn
+                                     ? input[static_cast<size_t>(value.column)].name
+                                     : sql::ToSql(value, input),
+                                 watch.op, tuned.current);
   for (double candidate : Candidates(watch, tuned.current)) {
     if (candidate == tuned.current) {
       tuned.now = tuned.points.size();

@@ -35,7 +35,7 @@ struct TunePoint {
 };
 
 struct TunedThreshold {
-  std::string comparison;  // as SQL
+  std::string comparison;  // "sum_1d > 500"
   double current = 0;
   std::vector<TunePoint> points;  // by rising threshold, the current one among them
   size_t best = 0;                // of the points of least cost, the nearest to the current one

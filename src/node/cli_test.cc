@@ -608,7 +608,7 @@ TEST_F(Command, MinesRulesThatCanBePastedAndTunesThem) {
     events += Json{{"id", std::to_string(i)},
                    {"ts", "2024-03-01 10:00:00"},
                    {"payer", fmt::format("p{}", i)},
-                   {"payee", "shop"},
+                   {"payee", fmt::format("q{}", i)},
                    {"amount", fmt::format("{}.00", bad && i % 3 != 0 ? 910 + i % 70 : i * 7 % 880)}}
                   .dump() +
               "\n";
@@ -645,7 +645,7 @@ TEST_F(Command, MinesRulesThatCanBePastedAndTunesThem) {
 
   const std::string chart = dir_ / "tune.svg";
   const Ran tuned = run(
-      {"tune", dir_ / "pack", "--rule", "large", "--cost-fp", "10", "--chart", chart, "--json"});
+      {"tune", dir_ / "pack", "--rule", "large", "--cost-fp", "1000", "--chart", chart, "--json"});
   ASSERT_EQ(tuned.code, 0) << tuned.err;
   const Json threshold = Json::parse(tuned.out)["thresholds"][0];
   EXPECT_EQ(threshold["current"]["threshold"], 1000);

@@ -105,7 +105,7 @@ void PrintTuning(const std::string& rule, const Tuning& tuning, Context& context
     for (size_t i : Shown(tuned)) {
       const TunePoint& point = tuned.points[i];
       const decide::Detection& d = point.detection;
-      std::string note(i == tuned.now ? Tr("now", language) : "");
+      std::string note(i == tuned.now ? Tr("current", language) : "");
       if (i == tuned.best) {
         note += fmt::format("{}{}", note.empty() ? "" : ", ", Tr("least", language));
       }
@@ -146,7 +146,7 @@ Chart DrawTuning(const std::string& rule, const Tuning& tuning, Language languag
         cost.ticks.emplace_back(tick, fmt::format("{:.6g}", tick));
       }
     }
-    cost.marks.push_back({tuned.current, std::string(Tr("now", language)), kOldColour});
+    cost.marks.push_back({tuned.current, std::string(Tr("current", language)), kOldColour});
     if (tuned.best != tuned.now) {
       cost.marks.push_back(
           {tuned.points[tuned.best].threshold, std::string(Tr("least", language)), kThirdColour});

@@ -34,7 +34,7 @@ TEST(GivenCalls, AreFoundWithTheirArguments) {
   EXPECT_EQ(replaced.place(5), (Where{.line = 1, .column = 6}));
   EXPECT_EQ(replaced.place(7), (Where{.line = 2, .column = 6})) << "AND";
   EXPECT_EQ(replaced.place(15), (Where{.line = 2, .column = 10})) << "within the call: its name";
-  EXPECT_EQ(replaced.place(22), (Where{.line = 2, .column = 43})) << ">";
+  EXPECT_EQ(replaced.place(22), (Where{.line = 2, .column = 42})) << ">";
 }
 
 TEST(GivenCalls, AreNeitherNamesNorTexts) {
