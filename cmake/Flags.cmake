@@ -16,8 +16,11 @@ if(FUQI_SANITIZE)
   target_link_options(fuqi_flags INTERFACE -fsanitize=${FUQI_SANITIZE})
   if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
     # GCC's flow analysis sees the sanitizers' own branches: it warns of std::regex and std::variant, which are in order.
-    # -Wno-tsan: that it does not follow Boost.Asio's fences. It follows the mutexes of Asio's queues, by which handlers are ordered.
-    target_compile_options(fuqi_flags INTERFACE -Wno-maybe-uninitialized $<$<STREQUAL:${FUQI_SANITIZE},thread>:-Wno-tsan>)
+    target_compile_options(fuqi_flags INTERFACE -Wno-maybe-uninitialized)
+    if(FUQI_SANITIZE STREQUAL "thread")
+      # It does not follow Boost.Asio's fences, but the mutexes of its queues, by which handlers are ordered.
+      target_compile_options(fuqi_flags INTERFACE -Wno-tsan)
+    endif()
   endif()
 endif()
 if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")

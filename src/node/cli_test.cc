@@ -500,7 +500,7 @@ TEST_F(ListCommand, ChangesAListOfALogThatNoNodeHolds) {
             std::string::npos);
   EXPECT_EQ(On("list", "remove", {"watched", "A", "--source", "court"}).code, 1);
   EXPECT_EQ(On("list", "remove", {"watched", "A", "--source", "police"}).code, 0);
-  EXPECT_EQ(Decide("e2"), "approve");
+  EXPECT_EQ(Decide("e2"), "review") << "the third of the day, and no longer listed";
   EXPECT_EQ(On("list", "show", {"wached"}).code, 1);
   EXPECT_EQ(On("list", "add", {"watched", "B", "--from", "soon"}).code, 2);
 }

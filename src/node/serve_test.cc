@@ -329,7 +329,7 @@ TEST_F(Serve, RefusesAChangeThatAListCannotTakeAndMakesNoneOfIt) {
   refused("{}", 422, "invalid-change", "");
   refused(R"({"put":{}})", 422, "invalid-change", "put");
   refused(R"({"put":[{"value":"x"},{"source":"s"}]})", 422, "invalid-change", "put[2].value");
-  refused(R"({"put":[{"value":"x","why":"y"}]})", 422, "invalid-change", "put[1].");
+  refused(R"({"put":[{"value":"x","why":"y"}]})", 422, "invalid-change", "put[1]");
   refused(R"({"put":[{"value":"x","valid_to":"soon"}]})", 422, "invalid-change", "put[1].valid_to");
   refused(R"({"put":[{"value":"x","valid_from":"2024-01-02","valid_to":"2024-01-02"}]})", 422,
           "invalid-change", "valid_to");
