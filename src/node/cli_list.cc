@@ -1,7 +1,6 @@
 // fuqi list, fuqi reference: what the lists and references of a log hold, and changes of them,
 // where no node holds the log.
 
-#include <filesystem>
 #include <ostream>
 #include <set>
 
@@ -12,8 +11,8 @@
 #include "node/cli.h"
 #include "node/json_text.h"
 #include "node/list_json.h"
+#include "node/log_partition.h"
 #include "node/print.h"
-#include "table/binder.h"
 
 namespace fuqi::node {
 namespace {
@@ -33,34 +32,6 @@ struct ListArguments {
   std::string aliases_file;
   bool replace = false;
 };
-
-// The log's partition under the pack that decided last, of which nothing is published anew.
-Result<std::unique_ptr<decide::Partition>> OpenPartition(const std::string& dir) {
-  std::error_code error;
-  if (!std::filesystem::is_directory(dir + "/log", error)) {
-    return Err(ErrorCode::kNotFound, "there is no log in {}", dir);
-  }
-  std::optional<decide::PublishRecord> publish;
-  FUQI_RETURN_IF_ERROR(ledger::Scan(
-      SystemDisk(), dir + "/log", 0, [&](const ledger::StoredRecord& record) -> Result<void> {
-        if (record.type == ledger::RecordType::kPublish) {
-          FUQI_ASSIGN_OR_RETURN(publish, decide::DecodePublish(record));
-        }
-        return {};
-      }));
-  if (!publish) {
-    return Err(ErrorCode::kCorrupt, "the log does not begin with a Publish record");
-  }
-  FUQI_ASSIGN_OR_RETURN(decide::Pack pack, decide::ParsePack(publish->files));
-  FUQI_ASSIGN_OR_RETURN(std::unique_ptr<table::Binder> binder, table::Binder::Open());
-  FUQI_ASSIGN_OR_RETURN(auto compiled, decide::CompiledPack::Compile(std::move(pack), *binder));
-  auto opened = decide::Partition::Open(SystemDisk(), SystemClock(), dir, compiled, {});
-  if (!opened && opened.error().code() == ErrorCode::kUnavailable) {
-    return Err(ErrorCode::kUnavailable,
-               "a running node holds the log in {}: change its lists by its API", dir);
-  }
-  return opened;
-}
 
 Result<const decide::ListState*> FindList(const decide::Partition& partition,
                                           const std::string& name) {
@@ -109,7 +80,7 @@ Result<int> Make(decide::Partition& partition, const std::vector<decide::ListCha
 }
 
 Result<int> Show(const ListArguments& arguments, Context& context) {
-  FUQI_ASSIGN_OR_RETURN(auto partition, OpenPartition(arguments.log));
+  FUQI_ASSIGN_OR_RETURN(auto partition, OpenPartitionOf(arguments.log));
   FUQI_ASSIGN_OR_RETURN(const decide::ListState* list, FindList(*partition, arguments.list));
   std::vector<decide::ListState::Held> entries;
   if (arguments.value.empty()) {
@@ -166,14 +137,14 @@ Result<int> AddEntry(const ListArguments& arguments, Context& context) {
                           .reason = arguments.reason};
   FUQI_ASSIGN_OR_RETURN(entry.valid_from_us, TimeOf(arguments.from, decide::kSinceEver));
   FUQI_ASSIGN_OR_RETURN(entry.valid_to_us, TimeOf(arguments.to, decide::kForEver));
-  FUQI_ASSIGN_OR_RETURN(auto partition, OpenPartition(arguments.log));
+  FUQI_ASSIGN_OR_RETURN(auto partition, OpenPartitionOf(arguments.log));
   decide::ListChange change = ChangeOf(arguments);
   change.puts.push_back(std::move(entry));
   return Make(*partition, {change}, context);
 }
 
 Result<int> RemoveEntries(const ListArguments& arguments, Context& context) {
-  FUQI_ASSIGN_OR_RETURN(auto partition, OpenPartition(arguments.log));
+  FUQI_ASSIGN_OR_RETURN(auto partition, OpenPartitionOf(arguments.log));
   FUQI_ASSIGN_OR_RETURN(const decide::ListState* list, FindList(*partition, arguments.list));
   decide::ListRemoval removal{arguments.value, arguments.source, {}};
   bool any = false;
@@ -248,7 +219,7 @@ Result<int> Import(const ListArguments& arguments, Context& context) {
   if (!arguments.aliases_file.empty() && arguments.format != "ofac") {
     return Err(ErrorCode::kUsage, "--aliases is for --format ofac");
   }
-  FUQI_ASSIGN_OR_RETURN(auto partition, OpenPartition(arguments.log));
+  FUQI_ASSIGN_OR_RETURN(auto partition, OpenPartitionOf(arguments.log));
   FUQI_ASSIGN_OR_RETURN(const decide::ListState* list, FindList(*partition, arguments.list));
   FUQI_ASSIGN_OR_RETURN(std::vector<decide::ListEntry> entries,
                         ReadEntries(arguments, list->list()));
@@ -294,7 +265,7 @@ Result<const decide::ReferenceState*> FindReference(const decide::Partition& par
 }
 
 Result<int> ShowReference(const ListArguments& arguments, Context& context) {
-  FUQI_ASSIGN_OR_RETURN(auto partition, OpenPartition(arguments.log));
+  FUQI_ASSIGN_OR_RETURN(auto partition, OpenPartitionOf(arguments.log));
   FUQI_ASSIGN_OR_RETURN(const decide::ReferenceState* state,
                         FindReference(*partition, arguments.list));
   const table::Schema& schema = state->reference().schema;
@@ -323,7 +294,7 @@ Result<int> ShowReference(const ListArguments& arguments, Context& context) {
 }
 
 Result<int> ImportReference(const ListArguments& arguments, Context& context) {
-  FUQI_ASSIGN_OR_RETURN(auto partition, OpenPartition(arguments.log));
+  FUQI_ASSIGN_OR_RETURN(auto partition, OpenPartitionOf(arguments.log));
   FUQI_ASSIGN_OR_RETURN(const decide::ReferenceState* state,
                         FindReference(*partition, arguments.list));
   FUQI_ASSIGN_OR_RETURN(
