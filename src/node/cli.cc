@@ -211,6 +211,12 @@ int Cli::Run(std::vector<std::string> arguments) {
   return *code;
 }
 
+void AddLogOption(Cli& cli, CLI::App& command, std::string& dir) {
+  command.add_option("--log", dir, cli.Text("Folder of the partition: its log, tree and head"))
+      ->required()
+      ->type_name("DIR");
+}
+
 void AddSourceOptions(Cli& cli, CLI::App& command, std::string& source, std::string& input) {
   command.add_option("--source", source, cli.Text("Name of the pack's source that maps the file"))
       ->required()

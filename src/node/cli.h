@@ -60,27 +60,23 @@ class Cli {
 };
 
 // The groups.
-void AddSqlCommands(Cli& cli);       // sql
-void AddPackCommands(Cli& cli);      // pack check, pack test, pack diff
-void AddReplayCommands(Cli& cli);    // replay
-void AddBacktestCommand(Cli& cli);   // backtest
-void AddMineCommand(Cli& cli);       // mine
-void AddTuneCommand(Cli& cli);       // tune
-void AddDecideCommands(Cli& cli);    // decide
-void AddStandingCommands(Cli& cli);  // standing show, standing set, standing release, undo
-void AddEvidenceCommands(Cli& cli);  // explain, reperform, log head, log versions, log proof
-void AddServeCommands(Cli& cli);     // serve, key new
-void AddScreenCommands(Cli& cli);    // screen
-void AddGenerateCommands(Cli& cli);  // generate
 void AddSqlCommands(Cli& cli);        // sql
 void AddPackCommands(Cli& cli);       // pack check, pack test, pack diff
 void AddReplayCommands(Cli& cli);     // replay
+void AddBacktestCommand(Cli& cli);    // backtest
+void AddMineCommand(Cli& cli);        // mine
+void AddTuneCommand(Cli& cli);        // tune
 void AddDecideCommands(Cli& cli);     // decide
-void AddEvidenceCommands(Cli& cli);   // explain, reperform, log head, log proof
+void AddStandingCommands(Cli& cli);   // standing show, standing set, standing release, undo
 void AddListCommands(Cli& cli);       // list show, list add, list remove, list import
 void AddReferenceCommands(Cli& cli);  // reference show, reference import
+void AddEvidenceCommands(Cli& cli);   // explain, reperform, log head, log versions, log proof
 void AddServeCommands(Cli& cli);      // serve, key new
+void AddScreenCommands(Cli& cli);     // screen
 void AddGenerateCommands(Cli& cli);   // generate
+
+// --log, by which a command over one log names its folder.
+void AddLogOption(Cli& cli, CLI::App& command, std::string& dir);
 
 // --source and --input, which every command over a pack's raw file takes.
 void AddSourceOptions(Cli& cli, CLI::App& command, std::string& source, std::string& input);

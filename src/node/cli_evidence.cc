@@ -423,11 +423,7 @@ Result<int> LogProof(const EvidenceOptions& options, Context& context) {
 void AddEvidenceCommands(Cli& cli) {
   auto options = std::make_shared<EvidenceOptions>();
   auto log = [&](CLI::App* command) {
-    command
-        ->add_option("--log", options->log,
-                     cli.Text("Folder of the partition: its log, tree and head"))
-        ->required()
-        ->type_name("DIR");
+    AddLogOption(cli, *command, options->log);
     return command;
   };
   CLI::App* explain =

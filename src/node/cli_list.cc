@@ -340,11 +340,7 @@ void AddListCommands(Cli& cli) {
         group, name, help, [arguments, run](Context& context) { return run(*arguments, context); });
     added->add_option("LIST", arguments->list, cli.Text("Name of the list in its pack"))
         ->required();
-    added
-        ->add_option("--log", arguments->log,
-                     cli.Text("Folder of the partition: its log, tree and head"))
-        ->required()
-        ->type_name("DIR");
+    AddLogOption(cli, *added, arguments->log);
     return added;
   };
   CLI::App* show = command("show", cli.Text("Print the entries of a list"), Show);
@@ -392,11 +388,7 @@ void AddReferenceCommands(Cli& cli) {
         group, name, help, [arguments, run](Context& context) { return run(*arguments, context); });
     added->add_option("REFERENCE", arguments->list, cli.Text("Name of the reference in its pack"))
         ->required();
-    added
-        ->add_option("--log", arguments->log,
-                     cli.Text("Folder of the partition: its log, tree and head"))
-        ->required()
-        ->type_name("DIR");
+    AddLogOption(cli, *added, arguments->log);
     return added;
   };
   command("show", cli.Text("Print the rows of a reference"), ShowReference);

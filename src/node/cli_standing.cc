@@ -143,11 +143,7 @@ void AddStandingCommands(Cli& cli) {
                      Result<int> (*run)(const StandingArguments&, Context&)) {
     CLI::App* added = cli.Command(
         group, name, help, [arguments, run](Context& context) { return run(*arguments, context); });
-    added
-        ->add_option("--log", arguments->log,
-                     cli.Text("Folder of the partition: its log, tree and head"))
-        ->required()
-        ->type_name("DIR");
+    AddLogOption(cli, *added, arguments->log);
     return added;
   };
   CLI::App* show = command("show", cli.Text("Print what stands"), Show);
