@@ -212,9 +212,9 @@ TEST_F(ReferenceBatch, StreamGivesWhatAJoinAsOfTheTimeGives) {
   uint64_t found = 0;
   for (uint64_t seed = 0; seed < 15; ++seed) {
     SeededRandom random(seed);
-    const auto pack =
-        MustCompile(PackWithReference(), {{"references/limit.csv", "since,payer,payee,most,grade\n"},
-                                          {"sources.toml", std::string(kSmallSources)}});
+    const auto pack = MustCompile(PackWithReference(),
+                                  {{"references/limit.csv", "since,payer,payee,most,grade\n"},
+                                   {"sources.toml", std::string(kSmallSources)}});
     const Reference& reference = pack->pack().references[0];
     std::vector<Event> events = RandomPayments(seed, 120);
     std::ranges::stable_sort(events, {}, [](const Event& e) { return e.columns[1].i; });

@@ -493,9 +493,7 @@ Result<std::unique_ptr<HttpServer>> HttpServer::Start(const HttpSettings& settin
   return std::unique_ptr<HttpServer>(new HttpServer(std::move(impl)));
 }
 
-uint16_t HttpServer::port() const {
-  return impl_->port;
-}
+uint16_t HttpServer::port() const { return impl_->port; }
 
 void HttpServer::Stop(int64_t drain_ms) {
   if (impl_->draining.exchange(true)) {

@@ -12,8 +12,8 @@ int main(int argc, char** argv) {
     fmt::print(stderr, "usage: sql_doc FOLDER\n");
     return 2;
   }
-  constexpr std::pair<const char*, fuqi::Language> kDocs[] = {{"sql.md", fuqi::Language::kEnglish},
-                                                          {"sql.zh.md", fuqi::Language::kChinese}};
+  constexpr std::pair<const char*, fuqi::Language> kDocs[] = {
+      {"sql.md", fuqi::Language::kEnglish}, {"sql.zh.md", fuqi::Language::kChinese}};
   for (const auto& [name, language] : kDocs) {
     const std::string path = fmt::format("{}/{}", argv[1], name);
     const auto written = fuqi::WriteFileAtomically(fuqi::SystemDisk(), path,
