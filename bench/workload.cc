@@ -83,6 +83,43 @@ std::vector<Conditions> MakeRules(int rules, uint64_t seed) {
   return made;
 }
 
+namespace {
+
+void AppendWindows(int longest_days, std::string& text) {
+  const auto out = std::back_inserter(text);
+  const std::array spans = {std::string("1 HOUR"), std::string("1 DAY"),
+                            fmt::format("{} DAYS", longest_days)};
+  text += "[window]\n";
+  for (const Key key : kKeys) {
+    for (size_t i = 0; i < spans.size(); ++i) {
+      fmt::format_to(out,
+                     "{0}_{1} = \"PARTITION BY {0} ORDER BY ts RANGE BETWEEN INTERVAL {2} "
+                     "PRECEDING AND CURRENT ROW\"\n",
+                     key.column, kLengths[i], spans[i]);
+    }
+  }
+  text += "payer_all = \"PARTITION BY payer ORDER BY ts\"\n[feature]\n";
+  for (const Key key : kKeys) {
+    for (const char* length : kLengths) {
+      fmt::format_to(out,
+                     "{0}_count_{1} = \"count(*) OVER {0}_{1}\"\n"
+                     "{0}_sum_{1} = \"sum(amount) OVER {0}_{1}\"\n"
+                     "{0}_avg_{1} = \"avg(amount) OVER {0}_{1}\"\n"
+                     "{0}_max_{1} = \"max(amount) OVER {0}_{1}\"\n"
+                     "{0}_{2}s_{1} = \"count(DISTINCT {2}) OVER {0}_{1}\"\n",
+                     key.column, length, key.other);
+    }
+  }
+  text +=
+      "payee_small_day = \"count(*) FILTER (WHERE amount < 100) OVER payee_day\"\n"
+      "payee_smallest_day = \"min(amount) OVER payee_day\"\n"
+      "payer_spread_day = \"stddev_samp(amount) OVER payer_day\"\n"
+      "payer_first = \"first(ts) OVER payer_all\"\n"
+      "payer_previous = \"lag(ts) OVER payer_all\"\n";
+}
+
+}  // namespace
+
 std::string MakePack(const WorkloadShape& shape, const std::vector<Conditions>& rules) {
   std::string text = R"toml([pack]
 name = "bench"
@@ -101,35 +138,7 @@ amount = { type = "DECIMAL(18,2)", class = "a", nullable = false }
 )toml";
   const auto out = std::back_inserter(text);
   if (shape.windows) {
-    const std::array spans = {std::string("1 HOUR"), std::string("1 DAY"),
-                              fmt::format("{} DAYS", shape.longest_days)};
-    text += "[window]\n";
-    for (const Key key : kKeys) {
-      for (size_t i = 0; i < spans.size(); ++i) {
-        fmt::format_to(out,
-                       "{0}_{1} = \"PARTITION BY {0} ORDER BY ts RANGE BETWEEN INTERVAL {2} "
-                       "PRECEDING AND CURRENT ROW\"\n",
-                       key.column, kLengths[i], spans[i]);
-      }
-    }
-    text += "payer_all = \"PARTITION BY payer ORDER BY ts\"\n[feature]\n";
-    for (const Key key : kKeys) {
-      for (const char* length : kLengths) {
-        fmt::format_to(out,
-                       "{0}_count_{1} = \"count(*) OVER {0}_{1}\"\n"
-                       "{0}_sum_{1} = \"sum(amount) OVER {0}_{1}\"\n"
-                       "{0}_avg_{1} = \"avg(amount) OVER {0}_{1}\"\n"
-                       "{0}_max_{1} = \"max(amount) OVER {0}_{1}\"\n"
-                       "{0}_{2}s_{1} = \"count(DISTINCT {2}) OVER {0}_{1}\"\n",
-                       key.column, length, key.other);
-      }
-    }
-    text +=
-        "payee_small_day = \"count(*) FILTER (WHERE amount < 100) OVER payee_day\"\n"
-        "payee_smallest_day = \"min(amount) OVER payee_day\"\n"
-        "payer_spread_day = \"stddev_samp(amount) OVER payer_day\"\n"
-        "payer_first = \"first(ts) OVER payer_all\"\n"
-        "payer_previous = \"lag(ts) OVER payer_all\"\n";
+    AppendWindows(shape.longest_days, text);
   }
   if (shape.graph) {
     text += R"toml([graph.money]

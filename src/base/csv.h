@@ -17,6 +17,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/disk.h"
@@ -36,7 +37,8 @@ class CsvReader {
   static constexpr size_t kRecordBytesMax = size_t{1} << 20;
   static constexpr size_t kFieldsMax = 1000;
 
-  CsvReader(std::string file, ByteSource source) : file_(std::move(file)), source_(source) {}
+  CsvReader(std::string file, ByteSource source)
+      : file_(std::move(file)), source_(std::move(source)) {}
 
   // False at the end. kParse: a quote within a bare field, something behind a closing quote, a
   // quote that is never closed, a NUL byte; kResourceExhausted beyond the bounds; what the source

@@ -122,8 +122,8 @@ BacktestRun::BacktestRun(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 BacktestRun::BacktestRun(BacktestRun&&) noexcept = default;
 BacktestRun::~BacktestRun() = default;
 
-Result<BacktestRun> BacktestRun::Start(std::shared_ptr<const CompiledPack> before,
-                                       std::shared_ptr<const CompiledPack> after,
+Result<BacktestRun> BacktestRun::Start(const std::shared_ptr<const CompiledPack>& before,
+                                       const std::shared_ptr<const CompiledPack>& after,
                                        table::Binder& binder, const BacktestOptions& options) {
   FUQI_RETURN_IF_ERROR(CheckSameTable(*before, *after));
   auto impl = std::make_unique<Impl>(before, after, options);

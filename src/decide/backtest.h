@@ -93,9 +93,9 @@ class BacktestRun {
   // kConflict: the versions are of different packs or have different tables. kNotFound: no such
   // amount column; kTypeMismatch: it holds no money. What is wrong with the segment's expression
   // as BindLevel and Program::Compile say it.
-  static Result<BacktestRun> Start(std::shared_ptr<const CompiledPack> before,
-                                   std::shared_ptr<const CompiledPack> after, table::Binder& binder,
-                                   const BacktestOptions& options);
+  static Result<BacktestRun> Start(const std::shared_ptr<const CompiledPack>& before,
+                                   const std::shared_ptr<const CompiledPack>& after,
+                                   table::Binder& binder, const BacktestOptions& options);
   BacktestRun(BacktestRun&&) noexcept;
   ~BacktestRun();
 

@@ -207,6 +207,7 @@ Result<void> PackCompiler::Resolve(const sql::Fragment& fragment,
 
 Result<void> PackCompiler::BindLookups() {
   std::vector<const Fragment*> fragments;
+  fragments.reserve(pack_.windows.size() + pack_.features.size() + pack_.rules.size());
   for (const auto& [name, fragment] : pack_.windows) {
     fragments.push_back(&fragment);
   }
