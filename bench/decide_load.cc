@@ -1,12 +1,12 @@
 // The decision core under the load of workload.h, one thread. Prints a line to read and one of
 // JSON.
 //
-//   decide_load all --log DIR      the whole pack: windows, graph, rules, log written and not
-//   synced decide_load windows            its window features alone, without a log: what Esper is
-//   run on decide_load rules              its rules alone, over feature rows kept before: what ZEN
-//   is run on decide_load graph              four patterns of a graph, no pack: what IBM's
-//   preprocessor is run on decide_load export DIR         what the peers read: payments.csv,
-//   rules.json, rows.jsonl
+//   all --log DIR   the whole pack: windows, graph, rules; the log written, not synced
+//   pack            prints its text
+//   windows         its window features alone, without a log: what Esper is run on
+//   rules           its rules alone, over feature rows kept before: what ZEN is run on
+//   graph           four patterns of a graph, no pack: what IBM's preprocessor is run on
+//   export DIR      what the peers read: payments.csv, rules.json, rows.jsonl
 //
 // A decision's time includes the write of its batch where that falls due.
 

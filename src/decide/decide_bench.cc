@@ -144,8 +144,7 @@ void DecideWithLog(benchmark::State& state) {
     PartitionOptions options;
     options.log.sync = false;
     options.snapshot_every = 0;
-    auto partition =
-        std::move(*Partition::Open(SystemDisk(), SystemClock(), dir, BenchPack(), options));
+    auto partition = *Partition::Open(SystemDisk(), SystemClock(), dir, BenchPack(), options);
     Payments payments;
     for (auto _ : state) {
       state.PauseTiming();
@@ -177,7 +176,7 @@ void RecoverFromLog(benchmark::State& state) {
   options.log.sync = false;
   options.snapshot_every = 0;
   const auto open = [&] {
-    return std::move(*Partition::Open(SystemDisk(), SystemClock(), dir, BenchPack(), options));
+    return *Partition::Open(SystemDisk(), SystemClock(), dir, BenchPack(), options);
   };
   {
     auto partition = open();

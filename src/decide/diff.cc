@@ -245,6 +245,19 @@ class Comparison {
     }
   }
 
+  // No batch row: it has no features.
+  void CompareOutOfBounds(uint64_t row, const Event& event, const Decision& decision) {
+    const table::Schema& features = pack_.feature_schema();
+    ++result_.out_of_bounds;
+    result_.cells += features.size();
+    for (size_t i = 0; i < decision.features.size(); ++i) {
+      if (!decision.features[i].is_null()) {
+        Note(row, event, features[i].name, "NULL",
+             table::ToText(decision.features[i], features[i].type));
+      }
+    }
+  }
+
   DiffResult& result() { return result_; }
 
  private:
@@ -363,14 +376,7 @@ Result<DiffResult> Diff(const DataAccess& access, std::shared_ptr<const Compiled
         comparison.CompareAction(row, *event, decision, *batch_row);
       }
     } else {
-      ++result.out_of_bounds;
-      result.cells += pack->feature_schema().size();
-      for (size_t i = 0; i < decision.features.size(); ++i) {
-        if (!decision.features[i].is_null()) {
-          comparison.Note(row, *event, pack->feature_schema()[i].name, "NULL",
-                          table::ToText(decision.features[i], pack->feature_schema()[i].type));
-        }
-      }
+      comparison.CompareOutOfBounds(row, *event, decision);
     }
     if (progress && result.events % 4096 == 0) {
       progress(result.events);

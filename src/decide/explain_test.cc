@@ -33,7 +33,7 @@ class EvidenceTest : public testing::Test {
     SimulatedDisk forged(4);
     ledger::LogOptions options;
     options.sync = false;
-    auto log = std::move(*ledger::Log::Open(forged, std::string(kDir) + "/log", options));
+    auto log = *ledger::Log::Open(forged, std::string(kDir) + "/log", options);
     ASSERT_TRUE(ledger::Scan(disk_, std::string(kDir) + "/log", 0,
                              [&](const ledger::StoredRecord& record) -> Result<void> {
                                EncodedRecord encoded{

@@ -43,6 +43,7 @@ Result<size_t> IndexOf(const sql::Fragment& arg, const std::vector<T>& known,
   const auto found = std::ranges::find(known, *name, &T::name);
   if (found == known.end()) {
     std::vector<std::string> names;
+    names.reserve(known.size());
     for (const T& each : known) {
       names.push_back(each.name);
     }
@@ -379,6 +380,7 @@ std::vector<table::Relation> OwnTables(const Pack& pack, std::span<const Lookup>
       continue;
     }
     std::vector<BatchEntry> entries;
+    entries.reserve(pack.lists[l].entries.size());
     for (size_t i = 0; i < pack.lists[l].entries.size(); ++i) {
       entries.push_back({.entry = pack.lists[l].entries[i], .ref = {0, i + 1}});
     }

@@ -216,7 +216,7 @@ TEST(LookupEvidence, TellsWhoListedItWhyAndWhoEnteredIt) {
   SimulatedDisk disk(3);
   ManualClock clock(kStartUs);
   const auto pack = ListPack();
-  auto partition = std::move(*Partition::Open(disk, clock, "/n", pack, {}));
+  auto partition = *Partition::Open(disk, clock, "/n", pack, {});
   ListChange change{{"ops", 77, "k"}, "watched", {{.value = "x", .source = "hotline"}}, {}};
   change.puts.push_back({"y", {"z"}, kSinceEver, kForEver, "court", "debt"});
   const uint64_t record = partition->Apply(change)->seq;

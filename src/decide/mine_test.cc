@@ -110,6 +110,7 @@ TEST(Mine, SaysOfEachRuleWhatACountSays) {
   ASSERT_FALSE(result.rules.empty());
   const size_t train = result.train_events;
   EXPECT_EQ(train, 2'800u);
+  const size_t fold = train / 5;
   for (const MinedRule& rule : result.rules) {
     SCOPED_TRACE(ConditionsSql(data, rule));
     EXPECT_LE(rule.conditions.size(), 3u);
@@ -123,10 +124,10 @@ TEST(Mine, SaysOfEachRuleWhatACountSays) {
       hits[part] += hit, bad[part] += hit && is_bad, all_bad[part] += is_bad;
       fresh += part == 0 && hit && is_bad && !data.alerted[e];
       fold_hits += hit, fold_bad += hit && is_bad, fold_all += is_bad;
-      if (e < train && (e + 1) % (train / 5) == 0) {
+      if (e < train && (e + 1) % fold == 0) {
         if (fold_hits > 0) {
           least = std::min(
-              least, double(fold_bad) / double(fold_hits) / (double(fold_all) / double(train / 5)));
+              least, double(fold_bad) / double(fold_hits) / (double(fold_all) / double(fold)));
         }
         fold_hits = fold_bad = fold_all = 0;
       }

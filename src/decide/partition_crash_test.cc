@@ -27,9 +27,9 @@ constexpr uint64_t kSeeds = SeedsForTest(1000);
 constexpr uint64_t kFailureSeeds = 100;
 
 const std::shared_ptr<const CompiledPack>& PackWithAList() {
-  static const auto pack = MustCompile(SmallPackWith("id = \"burst\"", R"(id = "burst"
+  static const auto kPack = MustCompile(SmallPackWith("id = \"burst\"", R"(id = "burst"
 standing = { kind = "account", subject = "payer", for = "1 day" })") +
-                                       R"toml(
+                                        R"toml(
 [list.watched]
 type = "VARCHAR"
 
@@ -37,7 +37,7 @@ type = "VARCHAR"
 columns = ["payer", "payee"]
 reason = { zh = "账户受限", en = "the account is bound" }
 )toml");
-  return pack;
+  return kPack;
 }
 
 // What is sent, in this order: an event, or a change of the list.

@@ -236,7 +236,7 @@ TEST_F(PartitionTest, FoldsTheLogWhereTheZoneDataAreOthersThanTheSnapshots) {
   {
     PublishRecord publish = PublishOf(*SmallPack());
     publish.zones = "1999z";
-    auto log = std::move(*ledger::Log::Open(disk_, std::string(kDir) + "/log", options_.log));
+    auto log = *ledger::Log::Open(disk_, std::string(kDir) + "/log", options_.log);
     ledger::Batch batch(0);
     EncodedRecord record;
     EncodePublish(publish, record);

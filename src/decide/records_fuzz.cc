@@ -15,6 +15,7 @@ namespace {
 
 using namespace fuqi;
 using namespace fuqi::decide;
+using ledger::RecordType;
 
 std::shared_ptr<const CompiledPack> MakePack() {
   Pack pack = *ParsePack({{"pack.toml", R"toml([pack]
@@ -68,84 +69,115 @@ void CheckSame(const EncodedRecord& encoded, const ledger::Record& record) {
   FUQI_CHECK(std::ranges::equal(encoded.payload, record.payload));
 }
 
+const std::shared_ptr<const CompiledPack>& OurPack() {
+  static const std::shared_ptr<const CompiledPack> kPack = MakePack();
+  return kPack;
+}
+
+// ---- What is read is written again as it was.
+
+void TryPublish(ByteView bytes) {
+  const ledger::Record record = Split(bytes, RecordType::kPublish);
+  EncodedRecord encoded;
+  if (auto publish = DecodePublish(record)) {
+    EncodePublish(*publish, encoded);
+    CheckSame(encoded, record);
+  }
+}
+
+void TryEvent(ByteView bytes) {
+  const ledger::Record record = Split(bytes, RecordType::kEvent);
+  const table::Schema& schema = OurPack()->event_schema();
+  EncodedRecord encoded;
+  auto core = DecodeEventCore(record);
+  auto row = DecodeEventRow(schema, record);
+  if (core && row) {
+    EncodeEvent(*core, schema, *row, encoded);
+    CheckSame(encoded, record);
+  }
+}
+
+void TryDecision(ByteView bytes) {
+  ledger::Record record = Split(bytes, RecordType::kDecision);
+  record.payload = {};
+  const table::Schema& features = OurPack()->feature_schema();
+  EncodedRecord encoded;
+  if (auto decision = DecodeDecision(features, 1, record, 4)) {
+    EncodeDecision(*DecodeDecisionPublish(record), features, *decision, encoded);
+    CheckSame(encoded, record);
+  }
+}
+
+void TryDefault(ByteView bytes) {
+  ledger::Record record = Split(bytes, RecordType::kDefault);
+  record.payload = {};
+  EncodedRecord encoded;
+  if (auto noted = DecodeDefault(record)) {
+    EncodeDefault(*noted, encoded);
+    CheckSame(encoded, record);
+  }
+}
+
+void TryDecisionId(ByteView bytes) {
+  const std::string_view text = AsText(bytes);
+  if (auto ref = ParseDecisionId(text)) {
+    FUQI_CHECK(DecisionId(ref->pack, ref->seq) == text);
+  }
+}
+
+void TryChange(ByteView bytes, RecordType type) {
+  const ledger::Record record = Split(bytes, type);
+  EncodedRecord encoded;
+  if (auto change = DecodeChange(record)) {
+    EncodeChange(*change, encoded);
+    CheckSame(encoded, record);
+  }
+}
+
+// Replaces what follows the head of a state.
+void TryState(ByteView bytes) {
+  Bytes state;
+  Core(OurPack()).Save(state);
+  state.resize(1 + sizeof(Digest) + 1 + kSemantics.size());
+  state.insert(state.end(), bytes.begin(), bytes.end());
+  Core core(OurPack());
+  if (core.Restore(state)) {
+    Bytes again;
+    core.Save(again);
+    FUQI_CHECK(again == state);
+  }
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-  using ledger::RecordType;
-  static const std::shared_ptr<const CompiledPack> kPack = MakePack();
   if (size == 0) {
     return 0;
   }
   const ByteView bytes(data + 1, size - 1);
-  EncodedRecord encoded;
+  constexpr std::array kChanges = {RecordType::kListChange, RecordType::kReferenceChange,
+                                   RecordType::kStandingChange};
   switch (data[0] % 7) {
-    case 0: {
-      const ledger::Record record = Split(bytes, RecordType::kPublish);
-      if (auto publish = DecodePublish(record)) {
-        EncodePublish(*publish, encoded);
-        CheckSame(encoded, record);
-      }
+    case 0:
+      TryPublish(bytes);
       break;
-    }
-    case 1: {
-      const ledger::Record record = Split(bytes, RecordType::kEvent);
-      auto core = DecodeEventCore(record);
-      auto row = DecodeEventRow(kPack->event_schema(), record);
-      if (core && row) {
-        EncodeEvent(*core, kPack->event_schema(), *row, encoded);
-        CheckSame(encoded, record);
-      }
+    case 1:
+      TryEvent(bytes);
       break;
-    }
-    case 2: {
-      ledger::Record record = Split(bytes, RecordType::kDecision);
-      record.payload = {};
-      if (auto decision = DecodeDecision(kPack->feature_schema(), 1, record, 4)) {
-        EncodeDecision(*DecodeDecisionPublish(record), kPack->feature_schema(), *decision, encoded);
-        CheckSame(encoded, record);
-      }
+    case 2:
+      TryDecision(bytes);
       break;
-    }
-    case 3: {
-      ledger::Record record = Split(bytes, RecordType::kDefault);
-      record.payload = {};
-      if (auto noted = DecodeDefault(record)) {
-        EncodeDefault(*noted, encoded);
-        CheckSame(encoded, record);
-      }
+    case 3:
+      TryDefault(bytes);
       break;
-    }
-    case 4: {
-      const std::string_view text = AsText(bytes);
-      if (auto ref = ParseDecisionId(text)) {
-        FUQI_CHECK(DecisionId(ref->pack, ref->seq) == text);
-      }
+    case 4:
+      TryDecisionId(bytes);
       break;
-    }
-    case 5: {
-      constexpr std::array<RecordType, 3> kChanges = {
-          RecordType::kListChange, RecordType::kReferenceChange, RecordType::kStandingChange};
-      const ledger::Record record = Split(bytes, kChanges[data[0] / 7 % 3]);
-      if (auto change = DecodeChange(record)) {
-        EncodeChange(*change, encoded);
-        CheckSame(encoded, record);
-      }
+    case 5:
+      TryChange(bytes, kChanges[data[0] / 7 % kChanges.size()]);
       break;
-    }
-    default: {
-      // A state of this kPack, of which the input replaces what follows its head.
-      Bytes state;
-      Core(kPack).Save(state);
-      state.resize(1 + sizeof(Digest) + 1 + kSemantics.size());
-      state.insert(state.end(), bytes.begin(), bytes.end());
-      Core core(kPack);
-      if (core.Restore(state)) {
-        Bytes again;
-        core.Save(again);
-        FUQI_CHECK(again == state);
-      }
-      break;
-    }
+    default:
+      TryState(bytes);
   }
   return 0;
 }

@@ -115,7 +115,7 @@ TEST(Reference, ARowThatIsPutActsOnTheNextEventAndReplacesTheOneOfItsTime) {
   SimulatedDisk disk(3);
   ManualClock clock(kStartUs);
   const auto pack = LimitPack();
-  auto partition = std::move(*Partition::Open(disk, clock, "/n", pack, {}));
+  auto partition = *Partition::Open(disk, clock, "/n", pack, {});
   auto most = [&](std::string_view id) {
     return FeatureText(partition->Decide(Payment(id, kStart2023, "a", "x", 1))->decision, *pack,
                        "most");
@@ -143,7 +143,7 @@ TEST(Reference, ARowThatIsPutActsOnTheNextEventAndReplacesTheOneOfItsTime) {
         ASSERT_TRUE(disk.Remove("/n/snapshots/" + name));
       }
     }
-    partition = std::move(*Partition::Open(disk, clock, "/n", pack, {}));
+    partition = *Partition::Open(disk, clock, "/n", pack, {});
     EXPECT_EQ(partition->core().StateDigest(), state);
   }
   partition.reset();
@@ -226,10 +226,10 @@ TEST_F(ReferenceBatch, StreamGivesWhatAJoinAsOfTheTimeGives) {
       const auto number = static_cast<int64_t>(i + 1);
       if (random.Chance(0.5)) {
         const int64_t since =
-            static_cast<int64_t>(events[i].columns[1].i) + random.Between(-3, 1) * kDayUs / 2;
+            static_cast<int64_t>(events[i].columns[1].i) + random.Between(-3, 1) * (kDayUs / 2);
         const ReferenceChange change = Put(
             *pack, {fmt::format("a{}", random.Below(3)), fmt::format("b{}", random.Below(3)),
-                    table::ToText(Datum::Int(since / kDayUs * kDayUs), {table::TypeId::kTimestamp}),
+                    table::ToText(Datum::Int(since - since % kDayUs), {table::TypeId::kTimestamp}),
                     random.Chance(0.2) ? "" : fmt::format("{}.00", random.Below(1000)),
                     random.Chance(0.3) ? "" : "g"});
         ASSERT_TRUE(core.Apply(change, seq++).has_value());

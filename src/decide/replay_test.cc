@@ -71,7 +71,7 @@ TEST_F(ReplayTest, GivesOneDigestWithAndWithoutALogAndAcrossRestarts) {
     std::unique_ptr<Partition> partition;
     auto open = [&] {
       partition.reset();
-      partition = std::move(*Partition::Open(disk, clock, "/p", pack_, partition_options));
+      partition = *Partition::Open(disk, clock, "/p", pack_, partition_options);
     };
     // First some, then some more, then all: what is in the log is answered from it.
     for (size_t until : {0, 1, 180, 181, 400}) {
@@ -114,13 +114,13 @@ TEST_F(ReplayTest, RefusesALogOfAnotherPackVersion) {
   ManualClock clock(kStartUs);
   {
     auto other = SmallPackWithSources(SmallPackWith("amount >= 1000", "amount >= 999"));
-    auto partition = std::move(*Partition::Open(disk, clock, "/p", other, {}));
+    auto partition = *Partition::Open(disk, clock, "/p", other, {});
     for (const Event& event : RandomPayments(7, 5)) {
       ASSERT_TRUE(partition->Decide(event).has_value());
     }
     ASSERT_TRUE(partition->Commit(partition->TakeBatch()).has_value());
   }
-  auto partition = std::move(*Partition::Open(disk, clock, "/p", pack_, {}));
+  auto partition = *Partition::Open(disk, clock, "/p", pack_, {});
   EXPECT_EQ(Run(path, {.partition = partition.get()}).error().code(), ErrorCode::kConflict);
 }
 

@@ -118,9 +118,7 @@ TEST(SanctionsFiles, AreReadWholeAndFitAList) {
     fmt::print("skipped: no data\n");
     return;
   }
-  auto open = [&](const char* name) {
-    return std::move(*SystemDisk().Open(dir + name, OpenMode::kRead));
-  };
+  auto open = [&](const char* name) { return *SystemDisk().Open(dir + name, OpenMode::kRead); };
   const auto sdn = open("sdn.csv");
   const auto alt = open("alt.csv");
   CsvReader sdn_reader("sdn.csv", FileSource(*sdn));

@@ -38,8 +38,8 @@ std::string StandingToml() {
 }
 
 const std::shared_ptr<const CompiledPack>& StandingPack() {
-  static const auto pack = MustCompile(StandingToml());
-  return pack;
+  static const auto kPack = MustCompile(StandingToml());
+  return kPack;
 }
 
 StandingChange Set(std::string subject, Action action, int64_t until_us = kForEver,

@@ -108,12 +108,13 @@ Tuner::Tuner(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Tuner::Tuner(Tuner&&) noexcept = default;
 Tuner::~Tuner() = default;
 
-Result<Tuner> Tuner::Start(std::shared_ptr<const CompiledPack> pack, const Labels& labels,
+Result<Tuner> Tuner::Start(const std::shared_ptr<const CompiledPack>& pack, const Labels& labels,
                            const TuneOptions& options) {
   const std::vector<Rule>& rules = pack->pack().rules;
   const auto found = std::ranges::find(rules, options.rule, &Rule::id);
   if (found == rules.end()) {
     std::vector<std::string> names;
+    names.reserve(rules.size());
     for (const Rule& rule : rules) {
       names.push_back(rule.id);
     }

@@ -57,7 +57,7 @@ class Tuner {
  public:
   // kNotFound: the pack has no such rule, or no such amount; kInvalidArgument: the rule compares no
   // number with a constant, or a cost is no cost; kTypeMismatch as AmountColumn.
-  static Result<Tuner> Start(std::shared_ptr<const CompiledPack> pack, const Labels& labels,
+  static Result<Tuner> Start(const std::shared_ptr<const CompiledPack>& pack, const Labels& labels,
                              const TuneOptions& options);
   Tuner(Tuner&&) noexcept;
   ~Tuner();

@@ -39,10 +39,10 @@ LogOptions Sync(bool sync) {
 }
 
 Batch MakeBatch(uint64_t first_seq, uint64_t records) {
-  static const Bytes core(kCoreBytes, 0x5a);
+  static const Bytes kCore(kCoreBytes, 0x5a);
   Batch batch(first_seq);
   for (uint64_t i = 0; i < records; ++i) {
-    FUQI_CHECK(batch.Add({.type = RecordType::kEvent, .core = core}).has_value());
+    FUQI_CHECK(batch.Add({.type = RecordType::kEvent, .core = kCore}).has_value());
   }
   return batch;
 }

@@ -22,7 +22,7 @@ Error Malformed(MessageTemplate message, std::string field) {
 Result<json> ParseObject(std::string_view text) {
   std::set<std::string> keys;
   std::string repeated;
-  const json parsed = json::parse(
+  json parsed = json::parse(
       text,
       [&](int depth, json::parse_event_t event, json& value) {
         if (depth == 1 && event == json::parse_event_t::key) {

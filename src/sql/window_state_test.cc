@@ -98,6 +98,27 @@ TEST(SlidingSum, EvictsExactlyAtTheFrameEdge) {
   EXPECT_EQ(feed.Push(201, "a", 0), "1100");
 }
 
+// Keys of few rows keep no running state: the rows go beyond that, back, and beyond it again.
+TEST(SlidingSum, IsTheSameOfFewRowsAndOfMany) {
+  WindowState state = Compiled({Over("sum", "amount", 100), Over("max", "amount", 100)});
+  Feed feed(state);
+  std::vector<std::pair<int64_t, int64_t>> rows;
+  int64_t ts = 0;
+  for (int i = 0; i < 200; ++i) {
+    ts += i / 40 % 2 == 0 ? 3 : 40;
+    rows.emplace_back(ts, i % 7 * 11 - 30);
+    int64_t sum = 0;
+    int64_t max = INT64_MIN;
+    for (const auto& [at, amount] : rows) {
+      if (at >= ts - 100) {
+        sum += amount;
+        max = std::max(max, amount);
+      }
+    }
+    EXPECT_EQ(feed.Push(ts, "a", rows.back().second), fmt::format("{} {}", sum, max)) << i;
+  }
+}
+
 TEST(SlidingSum, KeepsKeysApartAndTakesNullForOneOfThem) {
   WindowState state = Compiled({Over("sum", "amount", 100), Over("sum", "amount", 100, nullptr)});
   Feed feed(state);
@@ -241,6 +262,21 @@ TEST(WindowState, RefusesWhatItCannotRunByName) {
         << state.error().message();
     EXPECT_EQ(at, 42);
   }
+}
+
+TEST(WindowState, KeepsLittleOfAKeyThatIsSeldomSeen) {
+  std::vector<Window> windows;
+  for (const int64_t length : {100, 1000, 10'000}) {
+    for (const char* function : {"sum", "avg", "min", "max"}) {
+      windows.push_back(Over(function, "amount", length));
+    }
+  }
+  WindowState state = Compiled(std::move(windows));
+  Feed feed(state);
+  for (int i = 0; i < 1000; ++i) {
+    feed.Push(0, fmt::format("key {}", i).c_str(), 1);
+  }
+  EXPECT_LT(state.state_bytes(), 1000 * 500);
 }
 
 TEST(WindowState, LetsGoOfKeysThatNoLongerMatter) {

@@ -279,13 +279,7 @@ Entity& Store::Touch() {
   Entity& entity = entities_.emplace_back(*layout_);
   entity.key = key_;
   entity.spans.resize(frames_.size());
-  entity.moving.reserve(moving_);
   entity.growing = std::vector<Growing>(growing_);
-  for (const WindowPlan& window : windows_) {
-    if (window.state >= 0 && !window.grows) {
-      entity.moving.push_back(NewMoving(window));
-    }
-  }
   index_.emplace(entity.key, std::prev(entities_.end()));
   bytes_ += BytesOf(entity);
   return entity;
@@ -323,7 +317,7 @@ void Store::DropExpired(const Horizon& horizon, int most) {
 uint64_t Store::BytesOf(const Entity& entity) const {
   constexpr uint64_t kNode = sizeof(Entity) + 6 * sizeof(void*);  // in the list, in the index
   uint64_t bytes = kNode + entity.key.capacity() + entity.ring.bytes() +
-                   frames_.size() * sizeof(Span) + moving_ * sizeof(Moving) +
+                   frames_.size() * sizeof(Span) + entity.moving.capacity() * sizeof(Moving) +
                    growing_ * sizeof(Growing);
   for (const Moving& moving : entity.moving) {
     bytes += moving.bytes();
@@ -411,6 +405,7 @@ void Store::Resume(Entity& entity, const Horizon& horizon) {
       Grow(entity, frame, span.end++);
     }
   }
+  RunIfMany(entity);
 }
 
 bool Store::BasesHold(Entity& entity) {

@@ -54,9 +54,9 @@ struct Entity {
   std::string key;
   Ring ring;
   int64_t newest_ts = INT64_MIN;  // of all its events
-  uint64_t settled = 0;     // first entry that is not older than any event that may still come
-  std::vector<Span> spans;  // of each frame
-  std::vector<Moving> moving;
+  uint64_t settled = 0;        // first entry that is not older than any event that may still come
+  std::vector<Span> spans;     // of each frame
+  std::vector<Moving> moving;  // none while the rows are few
   std::vector<Growing> growing;
 };
 
@@ -151,6 +151,8 @@ class Store {
   void Count(const WindowPlan& window, const uint8_t* entry, Moving& moving) const;
   // The entry comes into the frame behind all others, leaves it as the first, or comes back there.
   void Admit(Entity& entity, size_t frame, uint64_t index);
+  // Makes the key's running states of frames that move once it has many rows.
+  void RunIfMany(Entity& entity);
   // The part of it that concerns candidates and tables, where the frame keeps them.
   void Note(Entity& entity, const WindowPlan& window, uint64_t index);
   // Makes or drops them as the frame's rows are many or few.
@@ -179,8 +181,9 @@ class Store {
   // For the newest entry: from the running states.
   Result<Datum> ValueAtEnd(Entity& entity, const WindowPlan& window);
   Result<Datum> ValueOfMoving(const Entity& entity, const WindowPlan& window);
-  // Of a frame that keeps no candidates or table. There is a row that counts.
-  uint64_t ExtremeAmongFew(const Entity& entity, const WindowPlan& window, const Span& span);
+  // Where the rows are so few that nothing is kept of them.
+  Result<Datum> ValueAmongFew(const Entity& entity, const WindowPlan& window, const Span& span);
+  Datum ExtremeAmongFew(const Entity& entity, const WindowPlan& window, const Span& span);
   Datum DifferentAmongFew(const Entity& entity, const WindowPlan& window, const Span& span);
   // For an entry that others follow: by a scan of its own frame.
   Result<Datum> ValueAt(Entity& entity, const WindowPlan& window, uint64_t index);
