@@ -1,12 +1,13 @@
 // The decision core under the load of workload.h, one thread. Prints a line to read and one of
 // JSON.
 //
-//   all --log DIR   the whole pack: windows, graph, rules; the log written, not synced
-//   pack            prints its text
-//   windows         its window features alone, without a log: what Esper is run on
-//   rules           its rules alone, over feature rows kept before: what ZEN is run on
-//   graph           four patterns of a graph, no pack: what IBM's preprocessor is run on
-//   export DIR      what the peers read: payments.csv, rules.json, rows.jsonl
+//   all --log DIR       the whole pack: windows, graph, rules; the log written, not synced
+//   recover --log DIR   opening that log after a snapshot and then --events more
+//   pack                windows and rules, without a log: what DuckDB's batch is run on
+//   windows             its window features alone, without a log: what Esper is run on
+//   rules               its rules alone, over feature rows kept before: what ZEN is run on
+//   graph               four patterns of a graph, no pack: what IBM's preprocessor is run on
+//   export DIR          what the peers read: payments.csv, rules.json, rows.jsonl
 //
 // A decision's time includes the write of its batch where that falls due.
 
@@ -57,6 +58,11 @@ uint64_t WarmUp(const Options& options) {
 [[noreturn]] void Fail(const Error& error) {
   fmt::print(stderr, "error: {}\n", error.ToString());
   std::exit(error.exit_code());
+}
+void Check(const Result<void>& done) {
+  if (!done) {
+    Fail(done.error());
+  }
 }
 template <typename T>
 T OrFail(Result<T> result) {
@@ -140,47 +146,96 @@ void ForEachEvent(Payments& payments, uint64_t events, const Take& take) {
   }
 }
 
+// The workload's pack on a log that is written and not synced.
+class Deciding {
+ public:
+  explicit Deciding(const Options& options)
+      : options_(options),
+        pack_(CompilePack(options.shape, MakeRules(options.shape.rules, kSeed))) {
+    Open();
+  }
+  void Open() {
+    decide::PartitionOptions partition_options;
+    partition_options.log.sync = false;
+    partition_options.snapshot_every = 0;
+    partition_ = OrFail(decide::Partition::Open(SystemDisk(), SystemClock(), options_.dir, pack_,
+                                                partition_options));
+  }
+  void Close() { partition_.reset(); }
+  decide::Outcome Decide(const Event& event) {
+    decide::Outcome outcome = OrFail(partition_->Decide(event));
+    if (++decided_ % options_.commit == 0) {
+      Commit();
+    }
+    return outcome;
+  }
+  void Commit() { Check(partition_->Commit(partition_->TakeBatch())); }
+
+  decide::Partition& partition() { return *partition_; }
+
+ private:
+  const Options& options_;
+  const std::shared_ptr<const decide::CompiledPack> pack_;
+  std::unique_ptr<decide::Partition> partition_;
+  uint64_t decided_ = 0;
+};
+
 void RunAll(const Options& options) {
-  const auto pack = CompilePack(options.shape, MakeRules(options.shape.rules, kSeed));
-  decide::PartitionOptions partition_options;
-  partition_options.log.sync = false;
-  partition_options.snapshot_every = 0;
-  const auto partition = OrFail(
-      decide::Partition::Open(SystemDisk(), SystemClock(), options.dir, pack, partition_options));
+  Deciding deciding(options);
   Payments payments(options.population, kSeed);
+  ForEachEvent(payments, WarmUp(options), [&](const Event& event) { deciding.Decide(event); });
+  const Core& core = deciding.partition().core();
+  const uint64_t steps = core.window_steps();
   uint64_t hits = 0;
   uint64_t truncated = 0;
-  uint64_t count = 0;
-  const auto decide = [&](const Event& event) {
-    const Result<decide::Outcome> outcome = partition->Decide(event);
-    if (!outcome) {
-      Fail(outcome.error());
-    }
-    hits += outcome->decision.hits.size();
-    truncated += (outcome->decision.flags & decide::kTruncated) != 0 ? 1 : 0;
-    if (++count % options.commit == 0) {
-      if (const Result<void> done = partition->Commit(partition->TakeBatch()); !done) {
-        Fail(done.error());
-      }
-    }
-  };
-  ForEachEvent(payments, WarmUp(options), decide);  // a warm-up
-  hits = truncated = 0;
-  const uint64_t steps = partition->core().window_steps();
   Timed timed(options.events);
-  ForEachEvent(payments, options.events,
-               [&](const Event& event) { timed.Run([&] { decide(event); }); });
+  ForEachEvent(payments, options.events, [&](const Event& event) {
+    timed.Run([&] {
+      const decide::Outcome outcome = deciding.Decide(event);
+      hits += outcome.decision.hits.size();
+      truncated += (outcome.decision.flags & decide::kTruncated) != 0 ? 1 : 0;
+    });
+  });
   const auto events = static_cast<double>(options.events);
-  timed.Print({{"name", "decide"},
-               {"accounts", options.population.accounts},
-               {"rules", options.shape.rules},
-               {"features", pack->feature_schema().size()},
-               {"longest_days", options.shape.longest_days},
-               {"hits_per_event", static_cast<double>(hits) / events},
-               {"truncated_share", static_cast<double>(truncated) / events},
-               {"window_steps_per_event",
-                static_cast<double>(partition->core().window_steps() - steps) / events},
-               {"state_bytes", partition->core().state_bytes()}});
+  timed.Print(
+      {{"name", "decide"},
+       {"accounts", options.population.accounts},
+       {"rules", options.shape.rules},
+       {"features", core.pack().feature_schema().size()},
+       {"longest_days", options.shape.longest_days},
+       {"hits_per_event", static_cast<double>(hits) / events},
+       {"truncated_share", static_cast<double>(truncated) / events},
+       {"window_steps_per_event", static_cast<double>(core.window_steps() - steps) / events},
+       {"state_bytes", core.state_bytes()}});
+}
+
+// What a node does between its start and its first decision, its state on disk as a snapshot and
+// the log behind it.
+void RunRecover(const Options& options) {
+  Deciding deciding(options);
+  Payments payments(options.population, kSeed);
+  const auto decide = [&](const Event& event) { deciding.Decide(event); };
+  ForEachEvent(payments, WarmUp(options), decide);
+  deciding.Commit();
+  Check(deciding.partition().Snapshot());
+  ForEachEvent(payments, options.events, decide);
+  deciding.Commit();
+  deciding.Close();
+
+  const int64_t begin = SystemClock().MonotonicNs();
+  deciding.Open();
+  const double seconds = static_cast<double>(SystemClock().MonotonicNs() - begin) / 1e9;
+  const decide::Recovery& recovery = deciding.partition().recovery();
+  FUQI_CHECK(recovery.snapshot_seq > 0 && recovery.folded_events == options.events);
+  const uint64_t state_bytes = deciding.partition().core().state_bytes();
+  fmt::print("{:<18} {:.1f} s for a snapshot of {} MB of state and {} events behind it\n",
+             "recover", seconds, state_bytes >> 20, options.events);
+  fmt::print("{}\n", json{{"name", "recover"},
+                          {"accounts", options.population.accounts},
+                          {"events", options.events},
+                          {"state_bytes", state_bytes},
+                          {"seconds", seconds}}
+                         .dump());
 }
 
 void RunPack(Options options) {
@@ -381,6 +436,8 @@ int main(int argc, char** argv) {
   app.fallthrough();
   CLI::App* all = app.add_subcommand("all");
   all->add_option("--log", options.dir)->required();
+  CLI::App* recover = app.add_subcommand("recover");
+  recover->add_option("--log", options.dir)->required();
   CLI::App* pack = app.add_subcommand("pack");
   CLI::App* windows = app.add_subcommand("windows");
   CLI::App* rules = app.add_subcommand("rules");
@@ -389,6 +446,8 @@ int main(int argc, char** argv) {
   CLI11_PARSE(app, argc, argv);
   if (all->parsed()) {
     fuqi::bench::RunAll(options);
+  } else if (recover->parsed()) {
+    fuqi::bench::RunRecover(options);
   } else if (pack->parsed()) {
     fuqi::bench::RunPack(options);
   } else if (windows->parsed()) {
