@@ -202,6 +202,7 @@ std::optional<std::string> PercentDecoded(std::string_view text) {
 
 std::vector<std::string_view> RoutePaths() {
   std::vector<std::string_view> paths;
+  paths.reserve(std::size(kRoutes));
   for (const Route& route : kRoutes) {
     paths.push_back(route.path);
   }
@@ -271,7 +272,7 @@ void Api::Handle(HttpRequest request, Reply reply) {
         return Decide(std::move(request), *pack, std::move(reply));
       }
       if (id == RouteId::kChangeList) {
-        return ChangeList(std::move(request), *pack, parameters[1], std::move(reply));
+        return ChangeList(request, *pack, parameters[1], std::move(reply));
       }
       if (id == RouteId::kChangeReference) {
         return ChangeReference(std::move(request), *pack, parameters[1], std::move(reply));

@@ -103,7 +103,7 @@ class Api final : public HttpHandler {
   HttpResponse GetEventDecision(const ServedPack& served, std::string_view event_id,
                                 Language language) const;
   HttpResponse GetProof(std::string_view decision_id, Language language) const;
-  void ChangeList(HttpRequest request, const ServedPack& served, const std::string& list,
+  void ChangeList(const HttpRequest& request, const ServedPack& served, const std::string& list,
                   Reply reply);
   void ChangeReference(HttpRequest request, const ServedPack& served, const std::string& reference,
                        Reply reply);

@@ -128,7 +128,7 @@ void Submit(PackRunner& runner, decide::Change change, const HttpRequest& reques
 
 }  // namespace
 
-void Api::ChangeList(HttpRequest request, const ServedPack& served, const std::string& list,
+void Api::ChangeList(const HttpRequest& request, const ServedPack& served, const std::string& list,
                      Reply reply) {
   const Language language = request.language;
   decide::ListChange change;
