@@ -194,9 +194,14 @@ Result<std::unique_ptr<Partition>> Partition::Open(Disk& disk, Clock& clock, con
 Result<void> Partition::Impl::Open(const std::string& dir) {
   MutexLock writing(snapshot_mutex);
   MutexLock lock(mutex);
-  FUQI_ASSIGN_OR_RETURN(log, ledger::Log::Open(disk, dir + "/log", options.log));
-  recovery.cut_bytes = log->recovered_cut_bytes();
   FUQI_ASSIGN_OR_RETURN(std::string origin, ledger::HeadOrigin(pack->pack().name));
+  ledger::LogOptions log_options = options.log;
+  if (const auto head = ledger::ReadHead(disk, dir + "/head");
+      head && *head && (*head)->origin == origin) {
+    log_options.vouched_records = (*head)->size;
+  }
+  FUQI_ASSIGN_OR_RETURN(log, ledger::Log::Open(disk, dir + "/log", log_options));
+  recovery.cut_bytes = log->recovered_cut_bytes();
   FUQI_ASSIGN_OR_RETURN(tree, ledger::Tree::Open(disk, dir, *log, origin));
   FUQI_ASSIGN_OR_RETURN(snapshots,
                         ledger::SnapshotStore::Open(disk, dir + "/snapshots", log->id()));

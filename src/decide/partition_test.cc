@@ -503,6 +503,33 @@ TEST_F(PartitionTest, ClosingAfterAFailedCommitLeavesTheHeadAsItWas) {
   EXPECT_EQ(SavedHeadSize(), 1u);
 }
 
+// What remains of a commit that the head vouches for is no torn tail to be cut off.
+TEST_F(PartitionTest, LeavesALogAsItIsThatHasLostWhatItsHeadVouchesFor) {
+  Open();
+  Send({Payment("1", kStartUs, "a", "x", 100)});
+  Send({Payment("2", kStartUs, "a", "x", 100)});
+  ASSERT_TRUE(partition_->Close().has_value());
+  partition_.reset();
+  const std::string segment =
+      std::string(kDir) + "/log/" + disk_.List(std::string(kDir) + "/log")->front();
+  const auto content = [&] {
+    auto file = *disk_.Open(segment, OpenMode::kReadWrite);
+    Bytes bytes(*file->Size());
+    FUQI_CHECK(file->Read(0, bytes).has_value());
+    return bytes;
+  };
+  const Bytes whole = content();
+  for (size_t back = 1; back < 200; back += 7) {
+    Bytes damaged = whole;
+    damaged[whole.size() - back] ^= 1;
+    ASSERT_TRUE((*disk_.Open(segment, OpenMode::kReadWrite))->Write(0, damaged).has_value());
+    const auto opened = Partition::Open(disk_, clock_, kDir, SmallPack(), options_);
+    ASSERT_FALSE(opened.has_value());
+    EXPECT_EQ(opened.error().code(), ErrorCode::kCorrupt);
+    EXPECT_EQ(content(), damaged);
+  }
+}
+
 TEST_F(PartitionTest, AHeadThatCannotBeSavedEndsDeciding) {
   options_.head_every = 1;
   uint64_t failures = 0;

@@ -112,6 +112,12 @@ Result<void> Log::Impl::Recover() {
         Index(walked.offset, walked.header.first_seq, frames);
         return Result<void>();
       }));
+  if (found.next_seq < options.vouched_records) {
+    return Err(ErrorCode::kCorrupt,
+               "the log ends before record {}, but its head vouches for {} records", found.next_seq,
+               options.vouched_records)
+        .At({.file = found.empty ? dir : SegmentPath(dir, found.segment)});
+  }
   cut_bytes = found.torn_bytes;
   if (found.begun_segment) {
     FUQI_RETURN_IF_ERROR(disk.Remove(SegmentPath(dir, *found.begun_segment)));

@@ -16,8 +16,9 @@
 //   - an invalid commit with a valid one, or a further segment, after it was acknowledged and has
 //     been damaged: kCorrupt with file, offset and sequence number, and nothing is cut.
 // The log alone cannot tell an acknowledged last commit that was damaged from a torn one; the tree
-// and the head (merkle.h) can, and do. The tail that is kept is written and synced once more on
-// opening, since a sync that failed before may have left it only in the page cache.
+// and the head (merkle.h) can, and do; what a head vouches for is not cut off. The tail that is
+// kept is written and synced once more on opening, since a sync that failed before may have left it
+// only in the page cache.
 //
 // After a failed write or sync the log is dead for this process: every later Commit gives
 // kUnavailable, and the first cause.
@@ -58,6 +59,9 @@ struct LogOptions {
   uint32_t commit_bytes_max = 64u << 20;
   // false: for measuring and for throw-away logs; a crash may then leave anything.
   bool sync = true;
+  // What a head vouches for. A log that holds fewer records has lost some; Open then gives kCorrupt
+  // before it cuts anything off, as the torn tail may be what is left of them.
+  uint64_t vouched_records = 0;
   // Of a log that Open creates; random if absent. Seeded runs give one.
   std::optional<LogId> new_log_id;
 };
