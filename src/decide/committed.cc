@@ -79,7 +79,6 @@ Result<void> Committed::CheckForm(const ListChange& change) const {
   const ListState* state = FindList(change.list);
   if (state == nullptr) {
     std::vector<std::string> names;
-    names.reserve(pack_->lists.size());
     for (const List& list : pack_->lists) {
       names.push_back(list.name);
     }

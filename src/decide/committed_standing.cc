@@ -55,7 +55,6 @@ Result<void> Committed::CheckForm(const StandingChange& change) const {
   const StandingState* state = FindStanding(change.kind);
   if (state == nullptr) {
     std::vector<std::string> names;
-    names.reserve(pack_->standing.size());
     for (const StandingKind& kind : pack_->standing) {
       names.push_back(kind.name);
     }

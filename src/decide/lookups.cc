@@ -43,7 +43,6 @@ Result<size_t> IndexOf(const sql::Fragment& arg, const std::vector<T>& known,
   const auto found = std::ranges::find(known, *name, &T::name);
   if (found == known.end()) {
     std::vector<std::string> names;
-    names.reserve(known.size());
     for (const T& each : known) {
       names.push_back(each.name);
     }

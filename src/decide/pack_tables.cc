@@ -212,7 +212,6 @@ class TableReader {
   // The names of the columns that a row has.
   std::vector<std::string> ColumnNames() const {
     std::vector<std::string> names;
-    names.reserve(table_.inputs.size() + table_.outputs.size());
     for (const DecisionTable::Input& input : table_.inputs) {
       names.push_back(input.name);
     }

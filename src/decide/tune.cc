@@ -114,7 +114,6 @@ Result<Tuner> Tuner::Start(const std::shared_ptr<const CompiledPack>& pack, cons
   const auto found = std::ranges::find(rules, options.rule, &Rule::id);
   if (found == rules.end()) {
     std::vector<std::string> names;
-    names.reserve(rules.size());
     for (const Rule& rule : rules) {
       names.push_back(rule.id);
     }

@@ -202,7 +202,6 @@ std::optional<std::string> PercentDecoded(std::string_view text) {
 
 std::vector<std::string_view> RoutePaths() {
   std::vector<std::string_view> paths;
-  paths.reserve(std::size(kRoutes));
   for (const Route& route : kRoutes) {
     paths.push_back(route.path);
   }
