@@ -97,8 +97,25 @@ bool ReadContent(ByteReader& reader, ReferenceChange& change) {
   return true;
 }
 
+// How the operations are stored; a set with an allowance is one of its own.
+enum class StoredOp : uint8_t { kSet = 0, kRelease = 1, kUndo = 2, kAllow = 3, kSpend = 4 };
+
+StoredOp StoredOpOf(const StandingChange& change) {
+  switch (change.op) {
+    case StandingChange::Op::kSet:
+      return change.allowance ? StoredOp::kAllow : StoredOp::kSet;
+    case StandingChange::Op::kRelease:
+      return StoredOp::kRelease;
+    case StandingChange::Op::kUndo:
+      return StoredOp::kUndo;
+    case StandingChange::Op::kSpend:
+      return StoredOp::kSpend;
+  }
+  return StoredOp::kSet;
+}
+
 void WriteContent(const StandingChange& change, ByteWriter& writer) {
-  writer.Fixed(static_cast<uint8_t>(change.op));
+  writer.Fixed(static_cast<uint8_t>(StoredOpOf(change)));
   writer.Text(change.subject);
   writer.Fixed(static_cast<uint8_t>(change.action));
   writer.Text(change.limit);
@@ -109,9 +126,13 @@ void WriteContent(const StandingChange& change, ByteWriter& writer) {
   writer.Fixed(change.at_us);
   writer.Text(change.reason.zh);
   writer.Text(change.reason.en);
+  if (change.allowance) {
+    writer.Fixed(change.allowance->per_us);
+    writer.Fixed(change.allowance->from_us);
+  }
 }
 
-// False for what is no operation or action.
+// False for what is no operation or action, and for a period of less than nothing.
 bool ReadContent(ByteReader& reader, StandingChange& change) {
   const auto op = reader.Fixed<uint8_t>();
   change.subject = reader.Text();
@@ -124,10 +145,20 @@ bool ReadContent(ByteReader& reader, StandingChange& change) {
   change.at_us = reader.Fixed<int64_t>();
   change.reason.zh = reader.Text();
   change.reason.en = reader.Text();
-  change.op = static_cast<StandingChange::Op>(op);
   change.action = static_cast<Action>(action);
-  return op <= static_cast<uint8_t>(StandingChange::Op::kUndo) &&
-         action <= static_cast<uint8_t>(Action::kFreeze);
+  static constexpr std::array kOps = {StandingChange::Op::kSet, StandingChange::Op::kRelease,
+                                      StandingChange::Op::kUndo, StandingChange::Op::kSet,
+                                      StandingChange::Op::kSpend};
+  if (op >= kOps.size() || action > static_cast<uint8_t>(Action::kFreeze)) {
+    return false;
+  }
+  change.op = kOps[op];
+  if (op == static_cast<uint8_t>(StoredOp::kAllow)) {
+    change.allowance.emplace();
+    change.allowance->per_us = reader.Fixed<int64_t>();
+    change.allowance->from_us = reader.Fixed<int64_t>();
+  }
+  return !change.allowance || change.allowance->per_us >= 0;
 }
 
 // What the content is about, which the core names beside the head.

@@ -8,6 +8,7 @@
 // pack and re-performance then know it.
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -49,21 +50,23 @@ struct ReferenceChange {
 // An action laid on a subject for later events, or taken from it (standing.h).
 struct StandingChange {
   enum class Op : uint8_t {
-    kSet = 0,
-    kRelease = 1,  // what stands for the subject: all of it, or what `record` set
-    kUndo = 2,     // what the decision set, of all kinds and subjects
+    kSet,
+    kRelease,  // what stands for the subject: all of it, or what `record` set
+    kUndo,     // what the decision set, of all kinds and subjects
+    kSpend,    // an approved event used up of the subject's allowances
   };
   ChangeHead head;   // by: the pack's name where a decision sets it
   std::string kind;  // empty for kUndo
   Op op = Op::kSet;
   std::string subject;  // as SQL prints the column's value
   Action action = Action::kFreeze;
-  std::string limit;            // binds amounts above it; empty: all
-  int64_t until_us = kForEver;  // exclusive, in event time
-  uint64_t decision_seq = 0;    // that sets it, or that is undone; 0: a person's
-  uint64_t record = 0;          // of kRelease: which one; 0: all
-  std::string rule;             // that asked for it
-  int64_t at_us = kSinceEver;   // the event's time; kSinceEver: a person's
+  std::string limit;                   // binds amounts above it; empty: all. Of kSpend: the amount
+  std::optional<Allowance> allowance;  // `limit` is held against sums, not single amounts
+  int64_t until_us = kForEver;         // exclusive, in event time
+  uint64_t decision_seq = 0;           // that sets or spends it, or that is undone; 0: a person's
+  uint64_t record = 0;                 // of kRelease: which one; 0: all
+  std::string rule;                    // that asked for it
+  int64_t at_us = kSinceEver;          // the event's time; kSinceEver: a person's
   Bilingual reason;
 };
 

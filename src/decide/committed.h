@@ -34,8 +34,8 @@ class Committed {
 
   // Whether the change can be applied now. kNotFound: the pack has no such list or reference;
   // kAlreadyExists:
-  // one entry twice; kInvalidArgument, kTypeMismatch, kParse, kOutOfRange: what cannot be in it, or
-  // goes beyond a bound.
+  // one entry twice, or what stands already; kInvalidArgument, kTypeMismatch, kParse, kOutOfRange:
+  // what cannot be in it, or goes beyond a bound.
   Result<void> Validate(const Change& change) const;
   // Makes the change, whose record is `seq`. Errors as Validate, and nothing has changed then; a
   // change to what the pack does not have is passed over.
@@ -76,6 +76,7 @@ class Committed {
   static Result<void> CheckFits(const ListChange&) { return {}; }
   static Result<void> CheckFits(const ReferenceChange&) { return {}; }
   Result<void> CheckFits(const StandingChange& change) const;
+  Result<void> CheckAllowance(const StandingChange& change) const;
   void Make(const ListChange& change, uint64_t seq);
   void Make(const ReferenceChange& change, uint64_t seq);
   void Make(const StandingChange& change, uint64_t seq);

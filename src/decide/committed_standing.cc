@@ -64,6 +64,10 @@ Result<void> Committed::CheckForm(const StandingChange& change) const {
                 : Err(ErrorCode::kNotFound, "the pack has no standing kind '{}'", change.kind);
   }
   FUQI_RETURN_IF_ERROR(CheckSubject(state->kind(), change.subject));
+  if (change.op == StandingChange::Op::kSpend) {
+    FUQI_RETURN_IF_ERROR(AmountOf(state->kind(), change).At({.field = "limit"}));
+    return {};
+  }
   if (change.op == StandingChange::Op::kSet) {
     if (change.action == Action::kApprove) {
       return Err(ErrorCode::kInvalidArgument, "'approve' binds nothing; release what stands")
@@ -74,8 +78,32 @@ Result<void> Committed::CheckForm(const StandingChange& change) const {
   return {};
 }
 
+Result<void> Committed::CheckAllowance(const StandingChange& change) const {
+  if (!change.allowance) {
+    return {};
+  }
+  const StandingKind& kind = FindStanding(change.kind)->kind();
+  FUQI_ASSIGN_OR_RETURN(int128 amount, AmountOf(kind, change).At({.field = "allow"}));
+  if (amount < 0) {
+    return Err(ErrorCode::kInvalidArgument, "an allowance is nothing or more")
+        .At({.field = "allow"});
+  }
+  // So that late events ask for two periods at most.
+  if (change.allowance->per_us != 0 && change.allowance->per_us < pack_->lateness_us) {
+    return Err(ErrorCode::kInvalidArgument,
+               "a period is no shorter than the pack's lateness, {}; this one is {}",
+               DurationToText(Duration{pack_->lateness_us}),
+               DurationToText(Duration{change.allowance->per_us}))
+        .At({.field = "per"});
+  }
+  return {};
+}
+
 Result<void> Committed::CheckFits(const StandingChange& change) const {
   const bool by_person = change.at_us == kSinceEver;
+  if (change.op == StandingChange::Op::kSpend) {
+    return Err(ErrorCode::kInvalidArgument, "what is used up is for events to say");
+  }
   if (by_person && change.reason.empty()) {
     return Err(ErrorCode::kInvalidArgument, "a person says why").At({.field = "reason"});
   }
@@ -94,23 +122,23 @@ Result<void> Committed::CheckFits(const StandingChange& change) const {
     const bool stands = std::ranges::any_of(entries, [&](const StandingState::Entry& entry) {
       return change.record == 0 || entry.record == change.record;
     });
-    return stands
-               ? Result<void>()
-               : Err(ErrorCode::kNotFound, "nothing of this kind stands for '{}'", change.subject);
+    return stands ? Result<void>()
+                  : Err(ErrorCode::kNotFound, "nothing like this stands for the subject");
   }
   if (by_person) {
+    FUQI_RETURN_IF_ERROR(CheckAllowance(change));
     FUQI_ASSIGN_OR_RETURN(StandingState::Entry entry, EntryOf(state.kind(), change, 0));
     for (const StandingState::Entry& other : entries) {
       if (other.Covers(entry)) {
-        return Err(ErrorCode::kConflict,
+        return Err(ErrorCode::kAlreadyExists,
                    "'{}' stands already, as strict and as long or longer, by record {}: release "
                    "that first if it shall be less",
                    ActionName(other.action), other.record);
       }
     }
     if (entries.size() == kStandingMax) {
-      return Err(ErrorCode::kResourceExhausted, "{} actions stand for '{}'; release some",
-                 entries.size(), change.subject);
+      return Err(ErrorCode::kOutOfRange, "{} actions stand for the subject; release some",
+                 entries.size());
     }
   }
   return {};
@@ -127,6 +155,10 @@ void Committed::Make(const StandingChange& change, uint64_t seq) {
       standing_[static_cast<size_t>(FindStanding(change.kind) - standing_.data())];
   if (change.op == StandingChange::Op::kRelease) {
     state.Release(change.subject, change.record);
+    return;
+  }
+  if (change.op == StandingChange::Op::kSpend) {
+    state.Spend(change.subject, *AmountOf(state.kind(), change), change.at_us);
     return;
   }
   // CheckForm has read it.

@@ -651,7 +651,13 @@ std::vector<std::string> CompiledPack::FeaturesAcrossShards() const {
       pack_.partition.empty() ? -1 : table::FindColumn(event_schema_, pack_.partition);
   std::vector<bool> across(event_schema_.size());  // of each input of the level at hand
   std::vector<std::string> names;
-  across.resize(across.size() + lookups_.size());  // every shard holds all that is looked up
+  for (const Lookup& lookup : lookups_) {
+    // Every shard holds the lists and references; what stands, the decisions of other shards set.
+    across.push_back(lookup.standing.has_value());
+    if (lookup.standing) {
+      names.push_back(pack_.features[lookup.feature].name);
+    }
+  }
   for (const BoundGraph& graph : graphs_) {
     for (size_t feature : graph.features) {
       across.push_back(true);  // other shards hold edges of the same vertices

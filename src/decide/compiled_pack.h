@@ -97,6 +97,7 @@ class CompiledPack {
   // of `events` enter windows: the caller leaves out those that are out of bounds. What is looked
   // up is read from tables that are given (OwnTables). Where the pack has graphs, their features
   // are given: as columns of a table kGivenGraphs, beside `number`, the event's row from 1 on.
+  // So is what standing() gives (kGivenStanding).
   Result<std::string> BatchSql(const std::string& events, sql::Arrivals arrivals) const;
   static constexpr std::string_view kGivenGraphs = "fuqi_graphs";
   // What the events of a SELECT say to a graph: the time, then its inputs, in order of arrival.

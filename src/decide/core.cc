@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstring>
 #include <optional>
+#include <set>
 
 #include "base/check.h"
 #include "base/time.h"
@@ -188,6 +189,9 @@ struct Core::Impl {
   Decision Admit(const Event& event, uint64_t event_seq);
   // What earlier decisions and persons laid on the event's subjects.
   void FindStanding(const Event& event, int64_t ts_us, Decision& decision) const;
+  // What an approved event uses up of its subjects' allowances.
+  void AddSpending(const Event& event, const Decision& decision,
+                   std::vector<Change>& changes) const;
   uint32_t BoundsFlags(int64_t ts_us, int64_t received_us) const;
   // Give what is looked up, and the features of graphs, their cells; return the first cell behind.
   size_t EvaluateLookups(Decision& decision);
@@ -251,7 +255,10 @@ void Core::Impl::FindStanding(const Event& event, int64_t ts_us, Decision& decis
           subject ? state.Find(*subject, ts_us, amount, any_time) : nullptr;
       if (entry != nullptr) {
         decision.standing.push_back(
-            {k, static_cast<uint32_t>(column), entry->action, entry->record});
+            {k, static_cast<uint32_t>(column), entry->action, entry->record, std::nullopt});
+        if (entry->allowance && !any_time) {
+          decision.standing.back().remains = entry->RemainsAt(ts_us);
+        }
       }
     }
   }
@@ -445,8 +452,44 @@ Decision Core::Decide(const Event& event, uint64_t event_seq) {
   return decision;
 }
 
+void Core::Impl::AddSpending(const Event& event, const Decision& decision,
+                             std::vector<Change>& changes) const {
+  if (decision.action != Action::kApprove || (decision.flags & kOutOfBounds) != 0) {
+    return;
+  }
+  const auto ts_us = static_cast<int64_t>(event.columns[pack->time_column()].i);
+  for (const StandingState& state : committed.standing()) {
+    const StandingKind& kind = state.kind();
+    const Datum amount =
+        kind.amount >= 0 ? event.columns[static_cast<size_t>(kind.amount)] : Datum::Null();
+    if (amount.is_null() || amount.i <= 0) {
+      continue;
+    }
+    std::set<std::string> subjects;  // who pays himself uses it up once
+    for (size_t column : kind.columns) {
+      const auto subject = SubjectOf(event.columns[column], kind.type);
+      if (subject && state.HasAllowance(*subject, ts_us)) {
+        subjects.insert(*subject);
+      }
+    }
+    for (const std::string& subject : subjects) {
+      StandingChange change;
+      change.head.by = pack->pack().name;
+      change.kind = kind.name;
+      change.op = StandingChange::Op::kSpend;
+      change.subject = subject;
+      change.action = Action::kApprove;
+      change.limit = table::ToText(amount, kind.amount_type);
+      change.decision_seq = decision.seq();
+      change.at_us = ts_us;
+      changes.emplace_back(std::move(change));
+    }
+  }
+}
+
 std::vector<Change> Core::ChangesOf(const Event& event, const Decision& decision) const {
   std::vector<Change> changes;
+  impl_->AddSpending(event, decision, changes);
   const Pack& pack = impl_->pack->pack();
   for (uint32_t hit : decision.hits) {
     const Rule& rule = pack.rules[hit];
@@ -465,6 +508,7 @@ std::vector<Change> Core::ChangesOf(const Event& event, const Decision& decision
     change.subject = *std::move(subject);
     change.action = rule.then;
     change.limit = standing.limit;
+    change.allowance = standing.allowance;
     change.decision_seq = decision.seq();
     change.rule = rule.id;
     change.reason = rule.reason;

@@ -3,6 +3,7 @@
 // What was decided on one event, and the name by which a client asks for it.
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -42,6 +43,9 @@ struct StandingHit {
   uint32_t column = 0;  // of the event: which named the subject
   Action action = Action::kFreeze;
   uint64_t record = 0;  // of the StandingChange that set it
+  // What was left of its allowance before the event, in units of the amount's last digit; none
+  // where it has no allowance, or the event's time is not to be trusted.
+  std::optional<int128> remains;
   friend bool operator==(const StandingHit&, const StandingHit&) = default;
 };
 

@@ -7,6 +7,7 @@
 #include "base/decimal.h"
 #include "decide/core.h"
 #include "decide/graph_brute.h"
+#include "decide/standing_brute.h"
 #include "sql/constructs.h"
 
 namespace fuqi::decide {
@@ -123,66 +124,6 @@ std::vector<bool> TolerantFeatures(const CompiledPack& pack) {
   return tolerant;
 }
 
-// What stands, said again from the words of the design: all that was ever set, looked through for
-// each event. The action of an event is the greatest of its rules' and of what stands, by the
-// batch's values of the rules.
-class NaiveStanding {
- public:
-  explicit NaiveStanding(const CompiledPack& pack) : pack_(pack) {}
-
-  // Of an event within bounds whose rules all have values.
-  Action Decide(const Event& event, std::span<const Datum> rules) {
-    const auto ts = static_cast<int64_t>(event.columns[pack_.time_column()].i);
-    Action action = Action::kApprove;
-    for (const Set& set : sets_) {
-      const StandingKind& kind = pack_.pack().standing[set.kind];
-      for (size_t column : kind.columns) {
-        const Datum& value = event.columns[column];
-        const bool small = kind.amount >= 0 && set.limit && !event.columns[kind.amount].is_null() &&
-                           event.columns[kind.amount].i <= *set.limit;
-        if (!value.is_null() && table::Same(value, set.subject[0]) && ts < set.until && !small) {
-          action = std::max(action, set.action);
-        }
-      }
-    }
-    for (size_t i = 0; i < rules.size(); ++i) {
-      const Rule& rule = pack_.pack().rules[i];
-      if (rules[i].is_true() && !rule.shadow) {
-        action = std::max(action, rule.then);
-        Note(rule, event, ts);
-      }
-    }
-    return action;
-  }
-
- private:
-  struct Set {
-    size_t kind;
-    table::Row subject;
-    Action action;
-    std::optional<int128> limit;
-    int128 until;
-  };
-
-  void Note(const Rule& rule, const Event& event, int64_t ts) {
-    if (!rule.standing || event.columns[rule.standing->column].is_null()) {
-      return;
-    }
-    const StandingKind& kind = pack_.pack().standing[rule.standing->kind];
-    Set& set = sets_.emplace_back();
-    set.kind = rule.standing->kind;
-    set.subject.Append(event.columns[rule.standing->column]);
-    set.action = rule.then;
-    if (!rule.standing->limit.empty()) {
-      set.limit = table::ParseText(rule.standing->limit, kind.amount_type)->i;
-    }
-    set.until = rule.standing->for_us == 0 ? kInt128Max : int128{ts} + rule.standing->for_us;
-  }
-
-  const CompiledPack& pack_;
-  std::vector<Set> sets_;
-};
-
 class Comparison {
  public:
   explicit Comparison(const CompiledPack& pack)
@@ -232,6 +173,48 @@ class Comparison {
     }
   }
 
+  // What standing() gave the rules, which the batch was told.
+  void CompareLookedUp(uint64_t row, const Event& event, const Decision& decision) {
+    for (const Lookup& lookup : pack_.lookups()) {
+      if (!lookup.standing) {
+        continue;
+      }
+      scratch_.Reset();
+      std::vector<Datum> args;
+      args.reserve(lookup.args.size());
+      for (const sql::Program& arg : lookup.args) {
+        Result<Datum> value = arg.Run(event.columns.values(), {}, scratch_);
+        args.push_back(value ? *value : Datum::Null());
+      }
+      const std::optional<bool> expected = standing_.Stands(lookup, args);
+      const Datum& streamed = decision.features[lookup.feature];
+      ++result_.cells;
+      if (expected.has_value() == streamed.is_null() ||
+          (expected && *expected == streamed.text().empty())) {
+        Note(row, event, pack_.feature_schema()[lookup.feature].name,
+             !expected   ? "NULL"
+             : *expected ? "stands"
+                         : "",
+             table::ToText(streamed, pack_.feature_schema()[lookup.feature].type));
+      }
+    }
+  }
+
+  // Of an event that the batch does not have: no feature, and its rules act all the same.
+  void CompareOutOfBounds(uint64_t row, const Event& event, const Decision& decision,
+                          std::span<const Datum> rules) {
+    const table::Schema& features = pack_.feature_schema();
+    ++result_.out_of_bounds;
+    result_.cells += features.size();
+    for (size_t i = 0; i < decision.features.size(); ++i) {
+      if (!decision.features[i].is_null()) {
+        Note(row, event, features[i].name, "NULL",
+             table::ToText(decision.features[i], features[i].type));
+      }
+    }
+    standing_.DecideOutOfBounds(event, rules);
+  }
+
   // Where nothing but rules and what stands makes the action.
   void CompareAction(uint64_t row, const Event& event, const Decision& decision,
                      std::span<const Datum> batch) {
@@ -241,19 +224,6 @@ class Comparison {
       if (action != decision.action) {
         Note(row, event, "action", std::string(ActionName(action)),
              std::string(ActionName(decision.action)));
-      }
-    }
-  }
-
-  // No batch row: it has no features.
-  void CompareOutOfBounds(uint64_t row, const Event& event, const Decision& decision) {
-    const table::Schema& features = pack_.feature_schema();
-    ++result_.out_of_bounds;
-    result_.cells += features.size();
-    for (size_t i = 0; i < decision.features.size(); ++i) {
-      if (!decision.features[i].is_null()) {
-        Note(row, event, features[i].name, "NULL",
-             table::ToText(decision.features[i], features[i].type));
       }
     }
   }
@@ -273,9 +243,44 @@ class Comparison {
 
   const CompiledPack& pack_;
   const std::vector<bool> tolerant_;
-  NaiveStanding standing_;
+  BruteStanding standing_;
+  sql::Scratch scratch_;
   DiffResult result_;
 };
+
+// What standing() gives each event within bounds, as the stream has it; nothing where no fragment
+// asks. That it is right is shown event by event: what stands before the first event is nothing,
+// and before each other what a plain list of all that was set says, by the batch's rules
+// (CompareLookedUp).
+Result<std::optional<table::Relation>> GiveStanding(const DataAccess& access,
+                                                    const std::shared_ptr<const CompiledPack>& pack,
+                                                    const SourcePlan& plan) {
+  table::Relation relation{
+      std::string(kGivenStanding), GivenStandingSchema(pack->lookups(), pack->pack()), {}};
+  if (relation.schema.size() == 1) {
+    return std::optional<table::Relation>();
+  }
+  FUQI_ASSIGN_OR_RETURN(SourceReader reader, SourceReader::Open(access, *pack, plan));
+  Core core(pack);
+  for (;;) {
+    FUQI_ASSIGN_OR_RETURN(std::optional<Event> event, reader.Next());
+    if (!event) {
+      return std::optional(std::move(relation));
+    }
+    const Decision decision = core.DecideAndApply(*event, 1 + 2 * core.events());
+    if ((decision.flags & kOutOfBounds) != 0) {
+      continue;
+    }
+    const auto number = static_cast<int64_t>(relation.rows.size() + 1);
+    table::Row& row = relation.rows.emplace_back();
+    row.Append(Datum::Int(number));
+    for (const Lookup& lookup : pack->lookups()) {
+      if (lookup.standing) {
+        row.Append(decision.features[lookup.feature]);
+      }
+    }
+  }
+}
 
 }  // namespace
 
@@ -325,8 +330,13 @@ Result<DiffResult> Diff(const DataAccess& access, std::shared_ptr<const Compiled
   FUQI_ASSIGN_OR_RETURN(std::string sql,
                         pack->BatchSql(events, admission.in_order ? sql::Arrivals::kInOrder
                                                                   : sql::Arrivals::kAnyOrder));
+  FUQI_ASSIGN_OR_RETURN(const std::optional<table::Relation> standing,
+                        GiveStanding(access, pack, plan));
   auto tables = [&] {
     std::vector<table::Relation> beside = OwnTables(pack->pack(), pack->lookups());
+    if (standing) {
+      beside.push_back(*standing);
+    }
     std::ranges::move(RefusedTables(admission.refused), std::back_inserter(beside));
     return beside;
   };
@@ -373,10 +383,13 @@ Result<DiffResult> Diff(const DataAccess& access, std::shared_ptr<const Compiled
       core.DecideFromFeatures(*event, decision, &rules);
       comparison.Compare(row, *event, decision, rules, *batch_row);
       if (!pack->pack().standing.empty()) {
+        comparison.CompareLookedUp(row, *event, decision);
         comparison.CompareAction(row, *event, decision, *batch_row);
       }
     } else {
-      comparison.CompareOutOfBounds(row, *event, decision);
+      rules.clear();
+      core.DecideFromFeatures(*event, decision, &rules);
+      comparison.CompareOutOfBounds(row, *event, decision, rules);
     }
     if (progress && result.events % 4096 == 0) {
       progress(result.events);

@@ -4,6 +4,7 @@
 #include <set>
 
 #include "base/check.h"
+#include "base/decimal.h"
 #include "decide/fold.h"
 #include "decide/records.h"
 
@@ -147,6 +148,55 @@ void ExplainParts(const CompiledPack& pack, const Event& event, const Decision& 
   }
 }
 
+// What the record set, which is of this kind.
+Result<Explanation::Standing> StandingOf(const ledger::Log& log, const std::string& pack,
+                                         const StandingKind& kind, uint64_t record_seq) {
+  FUQI_ASSIGN_OR_RETURN(ledger::OwnedRecord record, log.Read(record_seq));
+  FUQI_ASSIGN_OR_RETURN(Change change, DecodeChange(*record));
+  const auto* set = std::get_if<StandingChange>(&change);
+  if (set == nullptr || set->op != StandingChange::Op::kSet) {
+    return Err(ErrorCode::kCorrupt, "record {} sets no standing action", record_seq);
+  }
+  Explanation::Standing out;
+  out.kind = kind.name;
+  out.subject = set->subject;
+  out.action = set->action;
+  out.reason = kind.reason;
+  out.record = record_seq;
+  out.decision_id = set->decision_seq == 0 ? "" : DecisionId(pack, set->decision_seq);
+  out.by = set->head.by;
+  out.rule = set->rule;
+  out.set_for = set->reason;
+  out.until_us = set->until_us;
+  if (set->allowance) {
+    out.allowed = set->limit;
+    out.per_us = set->allowance->per_us;
+  }
+  return out;
+}
+
+// What the decision's lookups met.
+Result<void> ExplainLookedUp(const ledger::Log& log, const CompiledPack& pack,
+                             const Decision& decision, Explanation& out) {
+  for (const Lookup& lookup : pack.lookups()) {
+    const table::Datum& found = decision.features[lookup.feature];
+    if (!lookup.standing || found.is_null() || found.text().empty()) {
+      continue;
+    }
+    const std::string text(found.text());
+    const Result<int128> record = ParseInt128(text);
+    if (!record || *record <= 0 || *record >= int128{decision.event_seq}) {
+      return Err(ErrorCode::kCorrupt, "record {} sets no standing action", text);
+    }
+    FUQI_ASSIGN_OR_RETURN(Explanation::Standing met,
+                          StandingOf(log, out.pack, pack.pack().standing[*lookup.standing],
+                                     static_cast<uint64_t>(*record)));
+    met.lookup = pack.feature_schema()[lookup.feature].name;
+    out.standing.push_back(std::move(met));
+  }
+  return {};
+}
+
 Result<void> ExplainStanding(const ledger::Log& log, const CompiledPack& pack, const Event& event,
                              const Decision& decision, Explanation& out) {
   for (const StandingHit& hit : decision.standing) {
@@ -154,28 +204,18 @@ Result<void> ExplainStanding(const ledger::Log& log, const CompiledPack& pack, c
       return Err(ErrorCode::kCorrupt, "{} and {} are no standing kind and column", hit.kind,
                  hit.column);
     }
-    FUQI_ASSIGN_OR_RETURN(ledger::OwnedRecord record, log.Read(hit.record));
-    FUQI_ASSIGN_OR_RETURN(Change change, DecodeChange(*record));
-    const auto* set = std::get_if<StandingChange>(&change);
-    if (set == nullptr) {
-      return Err(ErrorCode::kCorrupt, "record {} sets no standing action", hit.record);
-    }
     const StandingKind& kind = pack.pack().standing[hit.kind];
     const table::Column& column = pack.event_schema()[hit.column];
-    out.standing.push_back(
-        {.kind = kind.name,
-         .column = column.name,
-         .subject = table::ToText(event.columns[hit.column], column.type),
-         .action = hit.action,
-         .reason = kind.reason,
-         .record = hit.record,
-         .decision_id = set->decision_seq == 0 ? "" : DecisionId(out.pack, set->decision_seq),
-         .by = set->head.by,
-         .rule = set->rule,
-         .set_for = set->reason,
-         .until_us = set->until_us});
+    FUQI_ASSIGN_OR_RETURN(Explanation::Standing bound, StandingOf(log, out.pack, kind, hit.record));
+    bound.column = column.name;
+    bound.subject = table::ToText(event.columns[hit.column], column.type);
+    bound.action = hit.action;
+    if (hit.remains) {
+      bound.remains = table::ToText(table::Datum::Int(*hit.remains), kind.amount_type);
+    }
+    out.standing.push_back(std::move(bound));
   }
-  return {};
+  return ExplainLookedUp(log, pack, decision, out);
 }
 
 }  // namespace

@@ -63,10 +63,11 @@ struct Explanation {
     int64_t made_us = -1;  // when, by the node's clock
   };
 
-  // What bound the event (standing.h), and where it came from.
+  // What bound the event (standing.h), or was looked up, and where it came from.
   struct Standing {
+    std::string lookup;  // "standing('account', 'hold', payer, ts)"; empty where it bound the event
     std::string kind;
-    std::string column;
+    std::string column;  // that named the subject; empty where it was looked up
     std::string subject;
     Action action = Action::kFreeze;
     Bilingual reason;         // the kind's
@@ -76,6 +77,9 @@ struct Explanation {
     std::string rule;         // that asked for it
     Bilingual set_for;        // why
     int64_t until_us = kForEver;
+    std::string allowed;  // the amount of its allowance; empty: it has none
+    std::string remains;  // of it, before the event; empty where nobody can say
+    int64_t per_us = 0;   // in each period of this length; 0: over all time
   };
 
   std::string decision_id;

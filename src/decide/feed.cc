@@ -102,7 +102,8 @@ Result<void> FeedLog(Disk& disk, const std::string& dir, const CompiledPack& pac
 std::optional<Change> WithoutLoggedStanding(Change change) {
   if (auto* standing = std::get_if<StandingChange>(&change); standing != nullptr) {
     using Op = StandingChange::Op;
-    if (standing->op == Op::kUndo || (standing->op == Op::kSet && standing->decision_seq != 0)) {
+    if (standing->op == Op::kUndo || standing->op == Op::kSpend ||
+        (standing->op == Op::kSet && standing->decision_seq != 0)) {
       return std::nullopt;
     }
     standing->record = 0;

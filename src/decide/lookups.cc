@@ -18,7 +18,8 @@ using table::Datum;
 
 constexpr std::string_view kInList = "in_list";
 constexpr std::string_view kLookup = "lookup";
-constexpr std::array<std::string_view, 2> kFunctions = {kInList, kLookup};
+constexpr std::string_view kStanding = "standing";
+constexpr std::array<std::string_view, 3> kFunctions = {kInList, kLookup, kStanding};
 constexpr std::string_view kNowhere = "";  // where an entry that there is not came from
 constexpr table::Type kText{table::TypeId::kVarchar};
 constexpr table::Type kTime{table::TypeId::kTimestamp};
@@ -113,9 +114,46 @@ Result<void> LookupCompiler::ReadReference(Call& call) const {
   return {};
 }
 
+Result<void> LookupCompiler::ReadStanding(Call& call) const {
+  const std::vector<sql::Fragment>& args = call.call.args;
+  if (args.size() != 4) {
+    return Err(ErrorCode::kInvalidArgument,
+               "standing has four arguments, as in standing('account', 'hold', payer, ts); here "
+               "are {}",
+               args.size());
+  }
+  FUQI_ASSIGN_OR_RETURN(
+      call.standing,
+      IndexOf(args[0], pack_.standing,
+              [](const std::string& name, const std::optional<std::string>& near) {
+                return near ? Err(ErrorCode::kNotFound,
+                                  "the pack has no standing kind '{}'; did you mean '{}'?", name,
+                                  *near)
+                            : Err(ErrorCode::kNotFound, "the pack has no standing kind '{}'", name);
+              }));
+  const std::optional<std::string> action = sql::GivenCall::TextOf(args[1]);
+  if (!action) {
+    return args[1].At(0, Err(ErrorCode::kInvalidArgument, "an action is named by a constant text"));
+  }
+  Result<Action> at_least = ParseAction(*action);
+  if (!at_least) {
+    return args[1].At(0, std::move(at_least).error());
+  }
+  if (*at_least == Action::kApprove) {
+    return args[1].At(0, Err(ErrorCode::kInvalidArgument,
+                             "'approve' never stands; the least that does is 'review'"));
+  }
+  call.at_least = *at_least;
+  call.items.assign(args.begin() + 2, args.end());
+  return {};
+}
+
 table::Type LookupCompiler::ItemType(const Call& call, size_t i) const {
   if (i + 1 == call.items.size()) {
     return kTime;
+  }
+  if (call.standing) {
+    return pack_.standing[*call.standing].type;
   }
   return call.list ? pack_.lists[*call.list].type : pack_.references[call.reference].schema[i].type;
 }
@@ -123,7 +161,9 @@ table::Type LookupCompiler::ItemType(const Call& call, size_t i) const {
 Result<LookupCompiler::Call> LookupCompiler::Read(const sql::Fragment& fragment,
                                                   sql::GivenCall call) const {
   Call read{.call = std::move(call)};
-  Result<void> known = read.call.function == kInList ? ReadList(read) : ReadReference(read);
+  Result<void> known = read.call.function == kInList     ? ReadList(read)
+                       : read.call.function == kStanding ? ReadStanding(read)
+                                                         : ReadReference(read);
   if (!known) {
     // Of an argument, placed there already; of the call as a whole.
     return known.error().where() ? known.error() : fragment.At(read.call.begin, known.error());
@@ -147,14 +187,16 @@ Result<sql::Fragment> LookupCompiler::Replace(const sql::Fragment& fragment) {
     // Names are compared without case, texts within a call are not.
     auto same = [](const sql::Fragment& a, const sql::Fragment& b) { return a.text == b.text; };
     auto known = std::ranges::find_if(calls_, [&](const Call& each) {
-      return each.list == read.list && each.reference == read.reference &&
+      return each.list == read.list && each.standing == read.standing &&
+             each.at_least == read.at_least && each.reference == read.reference &&
              each.column == read.column && std::ranges::equal(each.items, read.items, same);
     });
     if (known == calls_.end()) {
       if (calls_.size() == kPackLookupsMax) {
         return fragment.At(
-            call.begin, Err(ErrorCode::kResourceExhausted,
-                            "more than {} different calls of in_list and lookup", kPackLookupsMax));
+            call.begin,
+            Err(ErrorCode::kResourceExhausted,
+                "more than {} different calls of in_list, lookup and standing", kPackLookupsMax));
       }
       const std::string base = read.name;
       for (int n = 2; std::ranges::any_of(
@@ -165,8 +207,9 @@ Result<sql::Fragment> LookupCompiler::Replace(const sql::Fragment& fragment) {
       calls_.push_back(std::move(read));
       known = std::prev(calls_.end());
     }
-    texts.push_back(known->list ? fmt::format("({} <> '')", table::QuoteName(known->name))
-                                : table::QuoteName(known->name));
+    texts.push_back(known->list || known->standing
+                        ? fmt::format("({} <> '')", table::QuoteName(known->name))
+                        : table::QuoteName(known->name));
   }
   return found.empty() ? fragment : sql::ReplaceCalls(fragment, found, texts);
 }
@@ -177,8 +220,9 @@ std::vector<Feature> LookupCompiler::Features() const {
     Feature& feature = features.emplace_back();
     feature.name = call.name;
     feature.is_lookup = true;
-    feature.title =
-        call.list ? pack_.lists[*call.list].title : pack_.references[call.reference].title;
+    feature.title = call.list       ? pack_.lists[*call.list].title
+                    : call.standing ? pack_.standing[*call.standing].reason
+                                    : pack_.references[call.reference].title;
     feature.sql.text = call.name;
     feature.sql.where = call.call.args[0].place(0);
   }
@@ -204,8 +248,14 @@ Result<Lookup> LookupCompiler::BindCall(const Call& call, const table::Schema& e
     }
     items.push_back(std::move(item));
   }
-  Lookup lookup{.list = call.list, .reference = call.reference, .column = call.column};
-  lookup.type = call.list ? kText : pack_.references[call.reference].schema[call.column].type;
+  Lookup lookup{.list = call.list,
+                .standing = call.standing,
+                .at_least = call.at_least,
+                .reference = call.reference,
+                .column = call.column};
+  lookup.type = call.list || call.standing
+                    ? kText
+                    : pack_.references[call.reference].schema[call.column].type;
   FUQI_ASSIGN_OR_RETURN(lookup.level, sql::BindLevel(binder_, events, time, items, {}));
   for (size_t i = 0; i < items.size(); ++i) {
     const table::Type type = lookup.level.outputs[i].expr.type;
@@ -219,6 +269,11 @@ Result<Lookup> LookupCompiler::BindCall(const Call& call, const table::Schema& e
                  type.ToString()));
     }
     const std::string text = type.ToString();
+    if (call.standing) {
+      return items[i].At(0, Err(ErrorCode::kTypeMismatch,
+                                "subjects of the standing kind '{}' are {}; this one is {}",
+                                pack_.standing[*call.standing].name, needed.ToString(), text));
+    }
     return items[i].At(
         0, call.list ? Err(ErrorCode::kTypeMismatch, "list '{}' holds values of {}; this one is {}",
                            pack_.lists[*call.list].name, needed.ToString(), text)
@@ -255,6 +310,15 @@ Datum Lookup::Find(const Committed& committed, std::span<const Datum> values,
     return Datum::Null();
   }
   const auto at_us = static_cast<int64_t>(values.back().i);
+  if (standing) {
+    const StandingState& state = committed.standing()[*standing];
+    // An unknown amount is one that every limit binds.
+    const StandingState::Entry* entry = state.Find(*SubjectOf(values[0], state.kind().type), at_us,
+                                                   Datum::Null(), /*any_time=*/false);
+    return entry == nullptr || entry->action < at_least
+               ? Datum::Text(kNowhere)
+               : InScratch(std::to_string(entry->record), scratch);
+  }
   if (!list) {
     const table::Row* row =
         committed.references()[reference].Find(values.first(values.size() - 1), at_us);
@@ -277,6 +341,10 @@ std::string LookupSql(const Pack& pack, const Lookup& lookup, size_t k) {
   }
   const std::string time = fmt::format("fuqi_{}_{}", k, lookup.items.size() - 1);
   constexpr std::string_view kSeen = "fuqi_since <= fuqi_number AND fuqi_number < fuqi_until";
+  if (lookup.standing) {
+    return fmt::format("CASE WHEN {} THEN (SELECT {} FROM {} WHERE number = fuqi_number) END",
+                       known, table::QuoteName(pack.features[lookup.feature].name), kGivenStanding);
+  }
   if (lookup.list) {
     return fmt::format(
         "CASE WHEN {0} THEN coalesce((SELECT arg_min(entry, place) FROM {1} WHERE value = "
@@ -319,6 +387,16 @@ std::string WithLookups(const Pack& pack, const table::Schema& events,
       "SELECT {} FROM (SELECT *{} FROM (SELECT *, row_number() OVER () AS fuqi_number FROM "
       "(\n{}\n))) event ORDER BY fuqi_number",
       columns, args, events_sql);
+}
+
+table::Schema GivenStandingSchema(std::span<const Lookup> lookups, const Pack& pack) {
+  table::Schema schema = {{"number", {table::TypeId::kBigInt}, false}};
+  for (const Lookup& lookup : lookups) {
+    if (lookup.standing) {
+      schema.push_back({pack.features[lookup.feature].name, kText, true});
+    }
+  }
+  return schema;
 }
 
 table::Relation ListTable(const List& list, std::span<const BatchEntry> entries) {
@@ -386,8 +464,9 @@ std::vector<table::Relation> OwnTables(const Pack& pack, std::span<const Lookup>
     tables.push_back(ListTable(pack.lists[l], entries));
   }
   for (size_t r = 0; r < pack.references.size(); ++r) {
-    if (std::ranges::none_of(
-            lookups, [&](const Lookup& each) { return !each.list && each.reference == r; })) {
+    if (std::ranges::none_of(lookups, [&](const Lookup& each) {
+          return !each.list && !each.standing && each.reference == r;
+        })) {
       continue;
     }
     std::vector<BatchRow> rows;

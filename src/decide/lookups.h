@@ -12,6 +12,11 @@
 //                                   the value of that column in the row of the reference that holds
 //                                   for this key at this time: the last that begins no later; NULL
 //                                   where there is none, or where a key or the time is NULL.
+//   standing('KIND', 'ACTION', subject, time)
+//                                   BOOLEAN: whether this action or a stricter one stands for the
+//                                   subject at this time, whatever its limit; NULL where subject or
+//                                   time is. The column holds the record that set it (of several
+//                                   the strictest), or an empty text.
 
 #include <memory>
 #include <span>
@@ -40,8 +45,11 @@ inline constexpr size_t kPackLookupsMax = 200;
 // One call, bound.
 struct Lookup {
   size_t feature = 0;  // pack index of the feature that it gives
-  // Indexes into the pack's lists, or into its references and the reference's columns.
+  // Indexes into the pack's lists, its standing kinds, or its references and the reference's
+  // columns.
   std::optional<size_t> list;
+  std::optional<size_t> standing;
+  Action at_least = Action::kReview;  // of what stands
   size_t reference = 0;
   size_t column = 0;
   // Its arguments: the value or the keys, then the time; as the user wrote them, bound and
@@ -62,14 +70,15 @@ class LookupCompiler {
   LookupCompiler(const Pack& pack, table::Binder& binder) : pack_(pack), binder_(binder) {}
 
   // The fragment with its calls replaced by what reads their columns. Errors placed: kNotFound: no
-  // such list, reference or column; kInvalidArgument: other arguments than the call has.
+  // such list, reference, column or standing kind; kInvalidArgument: other arguments than the call
+  // has.
   Result<sql::Fragment> Replace(const sql::Fragment& fragment);
 
   // The calls so far, as features of the pack.
   std::vector<Feature> Features() const;
   // Binds their arguments over the event's columns; `first`: pack index of the first of Features.
-  // kTypeMismatch: a value of another type than the list's; kUnsupported: an argument that reads a
-  // feature; errors as the binder's.
+  // kTypeMismatch: a value of another type than the list's or the kind's; kUnsupported: an argument
+  // that reads a feature; errors as the binder's.
   Result<std::vector<Lookup>> Bind(const table::Schema& events, int time, size_t first) const;
 
  private:
@@ -78,12 +87,15 @@ class LookupCompiler {
     sql::GivenCall call;
     std::vector<sql::Fragment> items;  // what is evaluated: the value or the keys, the time
     std::optional<size_t> list;        // as in Lookup
+    std::optional<size_t> standing;
+    Action at_least = Action::kReview;
     size_t reference = 0;
     size_t column = 0;
   };
   Result<Call> Read(const sql::Fragment& fragment, sql::GivenCall call) const;
   Result<void> ReadList(Call& call) const;
   Result<void> ReadReference(Call& call) const;
+  Result<void> ReadStanding(Call& call) const;
   // The type that the call's item must be of.
   table::Type ItemType(const Call& call, size_t i) const;
   Result<Lookup> BindCall(const Call& call, const table::Schema& events, int time) const;
@@ -113,6 +125,12 @@ struct BatchRow {
   int64_t until = INT64_MAX;
 };
 table::Relation ReferenceTable(const Reference& reference, std::span<const BatchRow> rows);
+// What standing() gives depends on the decisions before: the batch form is given it as a table of
+// this name, with the event's row from 1 on as `number`, and a column for each call.
+inline constexpr std::string_view kGivenStanding = "fuqi_standing";
+// Its schema: the number, then the calls in the pack's order. Just the number: there are none.
+table::Schema GivenStandingSchema(std::span<const Lookup> lookups, const Pack& pack);
+
 // The tables of a pack whose lists and references nobody changed.
 std::vector<table::Relation> OwnTables(const Pack& pack, std::span<const Lookup> lookups);
 

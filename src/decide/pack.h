@@ -141,6 +141,13 @@ struct Reference {
   table::Schema key_schema() const { return {schema.begin(), schema.begin() + keys + 1}; }
 };
 
+// How amounts are added up before an action binds: over periods of event time, or over all of it.
+struct Allowance {
+  int64_t per_us = 0;   // length of a period; 0: all time is one
+  int64_t from_us = 0;  // where one of them begins
+  friend bool operator==(const Allowance&, const Allowance&) = default;
+};
+
 // What may be frozen, limited or held for later events: an account, a card, a person.
 struct StandingKind {
   std::string name;
@@ -153,10 +160,11 @@ struct StandingKind {
 
 // What a rule lays on a subject, beside its action on the event.
 struct RuleStanding {
-  size_t kind = 0;     // index in the pack
-  size_t column = 0;   // event column that names the subject
-  int64_t for_us = 0;  // 0: until released
-  std::string limit;   // binds amounts above it; empty: all
+  size_t kind = 0;                     // index in the pack
+  size_t column = 0;                   // event column that names the subject
+  int64_t for_us = 0;                  // 0: until released
+  std::string limit;                   // binds amounts above it; empty: all
+  std::optional<Allowance> allowance;  // `limit` is held against sums
 };
 
 struct Rule {

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/nearest.h"
+#include "base/time.h"
 #include "decide/pack_internal.h"
 #include "decide/standing.h"
 
@@ -60,6 +61,60 @@ Result<StandingKind> ReadKind(const TomlNode::Entry& entry, const Pack& pack) {
   return kind;
 }
 
+// 'above', or 'allow' with 'per' and 'from'.
+Result<void> ReadLimit(const TomlNode& node, const StandingKind& kind, const Pack& pack,
+                       RuleStanding& standing) {
+  FUQI_ASSIGN_OR_RETURN(std::optional<TomlNode> above, node.Optional<TomlNode>("above"));
+  FUQI_ASSIGN_OR_RETURN(std::optional<TomlNode> allow, node.Optional<TomlNode>("allow"));
+  FUQI_ASSIGN_OR_RETURN(std::optional<TomlNode> from, node.Optional<TomlNode>("from"));
+  Allowance allowance;
+  FUQI_RETURN_IF_ERROR(internal::ReadSpan(node, "per", 0, allowance.per_us));
+  if (above && allow) {
+    return allow->Fail(
+        "'above' and 'allow' contradict each other: one limits each amount, the "
+        "other their sum");
+  }
+  if (!allow && allowance.per_us > 0) {
+    return node.Fail("'per' says over what 'allow' is added up, which is missing");
+  }
+  if (from) {
+    if (allowance.per_us == 0) {
+      return from->Fail("'from' says where the periods of 'per' begin, which is missing");
+    }
+    FUQI_ASSIGN_OR_RETURN(std::string text, from->As<std::string>());
+    Result<int64_t> time = ParseTimestamp(text);
+    if (!time) {
+      return from->Fail("write a time as 2024-01-31T12:00:00Z");
+    }
+    allowance.from_us = *time;
+  }
+  const std::optional<TomlNode>& limit = above ? above : allow;
+  if (!limit) {
+    return {};
+  }
+  FUQI_ASSIGN_OR_RETURN(standing.limit, limit->As<std::string>());
+  if (kind.amount < 0) {
+    return limit->Fail("a limit, and the standing kind '{}' names no 'amount'", kind.name);
+  }
+  const Result<table::Datum> amount = table::ParseText(standing.limit, kind.amount_type);
+  if (!amount) {
+    return limit->Fail("'{}' is no value of type {}", standing.limit, kind.amount_type.ToString());
+  }
+  if (!allow) {
+    return {};
+  }
+  if (amount->i < 0) {
+    return limit->Fail("an allowance is nothing or more");
+  }
+  if (allowance.per_us > 0 && allowance.per_us < pack.lateness_us) {
+    return node.Fail("a period is no shorter than the pack's lateness, {}; this one is {}",
+                     DurationToText(Duration{pack.lateness_us}),
+                     DurationToText(Duration{allowance.per_us}));
+  }
+  standing.allowance = allowance;
+  return {};
+}
+
 }  // namespace
 
 Result<void> internal::ReadStandingKinds(const TomlNode& root, Pack& pack) {
@@ -106,17 +161,7 @@ Result<void> internal::ReadRuleStanding(const TomlNode& rule_node, const Pack& p
                         pack.columns[standing.column].name, name);
   }
   FUQI_RETURN_IF_ERROR(ReadSpan(*node, "for", 0, standing.for_us));
-  FUQI_ASSIGN_OR_RETURN(std::optional<TomlNode> limit, node->Optional<TomlNode>("above"));
-  if (limit) {
-    FUQI_ASSIGN_OR_RETURN(standing.limit, limit->As<std::string>());
-    if (kind->amount < 0) {
-      return limit->Fail("a limit, and the standing kind '{}' names no 'amount'", name);
-    }
-    if (!table::ParseText(standing.limit, kind->amount_type)) {
-      return limit->Fail("'{}' is no value of type {}", standing.limit,
-                         kind->amount_type.ToString());
-    }
-  }
+  FUQI_RETURN_IF_ERROR(ReadLimit(*node, *kind, pack, standing));
   rule.standing = std::move(standing);
   return {};
 }

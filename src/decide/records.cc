@@ -21,13 +21,17 @@ Digest ReadDigest(ByteReader& reader) {
   return digest;
 }
 
-Result<Action> ReadAction(ByteReader& reader) {
-  const auto action = reader.Fixed<uint8_t>();
+// Beside the action of what stood: what remained of its allowance follows.
+constexpr uint8_t kWithRemains = 0x80;
+
+Result<Action> ActionOf(uint8_t action) {
   if (action > static_cast<uint8_t>(Action::kFreeze)) {
     return Err(ErrorCode::kParse, "{} is no action", action);
   }
   return static_cast<Action>(action);
 }
+
+Result<Action> ReadAction(ByteReader& reader) { return ActionOf(reader.Fixed<uint8_t>()); }
 
 }  // namespace
 
@@ -178,7 +182,11 @@ void EncodeDecisionBody(const table::Schema& features, const Decision& decision,
   for (const StandingHit& hit : decision.standing) {
     writer.Varint(hit.kind);
     writer.Varint(hit.column);
-    writer.Fixed(static_cast<uint8_t>(hit.action));
+    const auto action = static_cast<uint8_t>(hit.action);
+    writer.Fixed(static_cast<uint8_t>(hit.remains ? action | kWithRemains : action));
+    if (hit.remains) {
+      writer.Fixed(*hit.remains);
+    }
   }
   writer.Text(decision.error);
   table::EncodeRow(features, decision.features.values(), out);
@@ -227,7 +235,11 @@ Result<void> ReadStandingHits(ByteReader& core, std::vector<StandingHit>& hits) 
   for (size_t i = 0; i < hits.size(); ++i) {
     const uint64_t kind = core.Varint();
     const uint64_t column = core.Varint();
-    FUQI_ASSIGN_OR_RETURN(hits[i].action, ReadAction(core));
+    const auto action = core.Fixed<uint8_t>();
+    FUQI_ASSIGN_OR_RETURN(hits[i].action, ActionOf(action & ~kWithRemains));
+    if ((action & kWithRemains) != 0) {
+      hits[i].remains = core.Fixed<int128>();
+    }
     if (kind >= kPackStandingMax || column >= kPackColumnsMax) {
       return Err(ErrorCode::kParse, "{} and {} are no standing kind and column", kind, column);
     }

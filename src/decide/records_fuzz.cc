@@ -36,6 +36,10 @@ n = "count(*) OVER w"
 s = "sum(amount) OVER w"
 [list.l]
 type = "VARCHAR"
+[standing.k]
+columns = ["id"]
+amount = "amount"
+reason = { zh = "甲", en = "a" }
 [table.r]
 kind = "reference"
 key = "k"

@@ -12,6 +12,13 @@
 // Expiry is in event time: at an event of the time t binds what ends after t. A late event is bound
 // by what stands when it arrives; one that is out of time bounds, by all that stands, since its
 // time cannot be trusted to tell what has expired.
+//
+// An action may have a limit, and then binds amounts above it; or an allowance, and then binds an
+// event whose amount goes beyond what remains of it. What counts against an allowance is what
+// approved events used up while it stood, each by a change of its own (StandingChange::kSpend) in
+// the period of its own time: so what remains is read from records like all that is committed, and
+// an event that was reviewed, held or blocked uses up nothing. Amounts of zero or less use up
+// nothing and give nothing back; an unknown amount is bound.
 
 #include <cstdint>
 #include <map>
@@ -45,14 +52,20 @@ class StandingState {
   struct Entry {
     uint64_t record = 0;  // of the StandingChange that set it
     Action action = Action::kFreeze;
-    std::optional<int128> limit;  // binds amounts above it; in the kind's amount column
-    int64_t until_us = kForEver;  // exclusive
-    uint64_t decision_seq = 0;    // that set it; 0: a person did
-    std::string rule;             // that asked for it; empty: a person did
-    std::string by;               // who
+    std::optional<int128> limit;         // binds amounts above it; in the kind's amount column
+    std::optional<Allowance> allowance;  // there is a limit then, and it is held against sums
+    std::map<int64_t, int128> used;      // by period, as late events may still ask for it
+    int64_t until_us = kForEver;         // exclusive
+    uint64_t decision_seq = 0;           // that set it; 0: a person did
+    std::string rule;                    // that asked for it; empty: a person did
+    std::string by;                      // who
     Bilingual reason;
-    // Not weaker than `other` in anything.
+    // Not weaker than `other`, set later, in anything.
     bool Covers(const Entry& other) const;
+    // Of an allowance: the number of the period that holds this time, and what remains in it, which
+    // is less than nothing where more was used up than this limit.
+    int64_t PeriodOf(int64_t ts_us) const;
+    int128 RemainsAt(int64_t ts_us) const;
   };
 
   // `lateness_us`: how long behind its end an entry is kept, as late events may ask for it.
@@ -60,8 +73,8 @@ class StandingState {
       : kind_(&kind), lateness_us_(lateness_us) {}
 
   // The strictest that binds an event of this subject, time and amount (NULL: unknown, which every
-  // limit binds); `any_time`: whatever its end. Of equals the first that was set. O(entries of the
-  // subject).
+  // limit and allowance binds); `any_time`: whatever its end, and whatever its allowance. Of equals
+  // the first that was set. O(entries of the subject).
   const Entry* Find(const std::string& subject, int64_t ts_us, const table::Datum& amount,
                     bool any_time) const;
   // All of a subject, in order of their records.
@@ -79,6 +92,10 @@ class StandingState {
   // Takes away what the decision set. False if nothing of it stands.
   bool Undo(uint64_t decision_seq);
   bool Stands(uint64_t decision_seq) const;
+  // Whether the subject has an allowance at this time.
+  bool HasAllowance(const std::string& subject, int64_t ts_us) const;
+  // Uses up so much of all allowances that the subject has at this time.
+  void Spend(const std::string& subject, int128 amount, int64_t ts_us);
 
   void Save(ByteWriter& writer) const;
   // False unless it is what Save writes.
@@ -94,11 +111,15 @@ class StandingState {
   int64_t lateness_us_;
   Subjects subjects_;
   size_t entries_ = 0;
+  size_t allowances_ = 0;                     // among them
   std::multimap<int64_t, std::string> ends_;  // of entries that end: when, whose
 };
 
-// The entry that a change of kSet makes. kConfig never; kParse where its limit is no amount of the
-// kind.
+// The amount of a change's limit. kInvalidArgument: the kind names no amount; kTypeMismatch: it is
+// none of the amount's type.
+Result<int128> AmountOf(const StandingKind& kind, const StandingChange& change);
+// The entry that a change of kSet makes. Errors as AmountOf; kInvalidArgument: an allowance without
+// amount.
 Result<StandingState::Entry> EntryOf(const StandingKind& kind, const StandingChange& change,
                                      uint64_t record);
 

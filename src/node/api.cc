@@ -262,7 +262,9 @@ void Api::Handle(HttpRequest request, Reply reply) {
     case RouteId::kGetEventDecision:
     case RouteId::kChangeList:
     case RouteId::kGetList:
-    case RouteId::kChangeReference: {
+    case RouteId::kChangeReference:
+    case RouteId::kChangeStanding:
+    case RouteId::kGetStanding: {
       const ServedPack* pack = FindPack(parameters[0]);
       if (pack == nullptr) {
         return Send(reply, ProblemResponse({.type = ProblemType::kNoSuchPack}, language));
@@ -275,6 +277,12 @@ void Api::Handle(HttpRequest request, Reply reply) {
       }
       if (id == RouteId::kChangeReference) {
         return ChangeReference(std::move(request), *pack, parameters[1], std::move(reply));
+      }
+      if (id == RouteId::kChangeStanding) {
+        return ChangeStanding(std::move(request), *pack, std::move(reply));
+      }
+      if (id == RouteId::kGetStanding) {
+        return Send(reply, GetStanding(*pack, request));
       }
       return Send(reply, id == RouteId::kGetList
                              ? GetList(*pack, parameters[1], request)

@@ -30,6 +30,8 @@ enum class RouteId : uint8_t {
   kChangeList,
   kGetList,
   kChangeReference,
+  kChangeStanding,
+  kGetStanding,
   kHealth,
   kReady,
   kMetrics,
@@ -42,7 +44,7 @@ struct Route {
   bool needs_key = true;
 };
 // The order is the routes' number.
-inline constexpr std::array<Route, 11> kRoutes = {{
+inline constexpr std::array<Route, 13> kRoutes = {{
     {RouteId::kDecide, "POST", "/v1/packs/{pack}/decisions"},
     {RouteId::kGetDecision, "GET", "/v1/decisions/{decision_id}"},
     {RouteId::kGetEventDecision, "GET", "/v1/packs/{pack}/events/{event_id}/decision"},
@@ -50,6 +52,8 @@ inline constexpr std::array<Route, 11> kRoutes = {{
     {RouteId::kChangeList, "POST", "/v1/packs/{pack}/lists/{list}"},
     {RouteId::kGetList, "GET", "/v1/packs/{pack}/lists/{list}"},
     {RouteId::kChangeReference, "POST", "/v1/packs/{pack}/references/{reference}"},
+    {RouteId::kChangeStanding, "POST", "/v1/packs/{pack}/standing"},
+    {RouteId::kGetStanding, "GET", "/v1/packs/{pack}/standing"},
     {RouteId::kHealth, "GET", "/healthz", false},
     {RouteId::kReady, "GET", "/readyz", false},
     {RouteId::kMetrics, "GET", "/metrics"},
@@ -109,6 +113,8 @@ class Api final : public HttpHandler {
                        Reply reply);
   HttpResponse GetList(const ServedPack& served, const std::string& list,
                        const HttpRequest& request) const;
+  void ChangeStanding(HttpRequest request, const ServedPack& served, Reply reply);
+  HttpResponse GetStanding(const ServedPack& served, const HttpRequest& request) const;
   HttpResponse Ready(Language language) const;
   HttpResponse RenderMetrics() const;
 

@@ -4,6 +4,7 @@
 #include <charconv>
 
 #include "node/api.h"
+#include "node/api_change.h"
 #include "node/event_json.h"
 #include "node/json_text.h"
 #include "node/list_json.h"
@@ -12,31 +13,6 @@ namespace fuqi::node {
 namespace {
 
 constexpr size_t kPageMost = 1'000;
-
-// An error about a list or a change as a client is told it.
-HttpResponse ChangeRefusal(const Error& error, Language language) {
-  Problem problem = ProblemOf(error, language);
-  switch (error.code()) {
-    case ErrorCode::kNotFound:
-      problem = {.type = ProblemType::kNoSuchList, .detail = error.message(language)};
-      break;
-    case ErrorCode::kAlreadyExists:
-      problem.detail = error.message(language);
-      [[fallthrough]];
-    case ErrorCode::kInvalidArgument:
-    case ErrorCode::kTypeMismatch:
-    case ErrorCode::kOutOfRange:
-      problem.type = ProblemType::kInvalidChange;
-      problem.field = error.where() ? error.where()->field : "";
-      break;
-    case ErrorCode::kConflict:
-      problem.type = ProblemType::kChangeIdTaken;
-      break;
-    default:
-      break;
-  }
-  return ProblemResponse(problem, language);
-}
 
 // A place among a list's entries, for the next page.
 std::string Cursor(const decide::ListEntryId& id) {
@@ -66,64 +42,31 @@ struct Asked {
   size_t limit = 100;
 };
 
-Result<Asked> ReadQuery(std::string_view query) {
+Result<Asked> ReadAsked(std::string_view query) {
   Asked asked;
-  while (!query.empty()) {
-    const std::string_view part = query.substr(0, query.find('&'));
-    query.remove_prefix(std::min(part.size() + 1, query.size()));
-    const std::string_view name = part.substr(0, part.find('='));
-    const std::optional<std::string> text =
-        name.size() == part.size() ? std::nullopt : PercentDecoded(part.substr(name.size() + 1));
-    auto fail = [&] {
-      return Err(ErrorCode::kInvalidArgument,
-                 "the query takes value, after (as the page before gave it) and limit (1 to {})",
-                 kPageMost);
-    };
-    if (!text) {
-      return fail();
-    }
+  const bool good = ReadQuery(query, [&](std::string_view name, const std::string& text) {
     if (name == "value") {
-      asked.value = *text;
-    } else if (name == "after") {
-      Result<decide::ListEntryId> id = ReadCursor(*text);
-      if (!id) {
-        return fail();
-      }
-      asked.after = *std::move(id);
-    } else if (name == "limit") {
-      const auto [end, bad] =
-          std::from_chars(text->data(), text->data() + text->size(), asked.limit);
-      if (bad != std::errc() || end != text->data() + text->size() || asked.limit < 1 ||
-          asked.limit > kPageMost) {
-        return fail();
-      }
-    } else {
-      return fail();
+      asked.value = text;
+      return true;
     }
+    if (name == "after") {
+      Result<decide::ListEntryId> id = ReadCursor(text);
+      if (id) {
+        asked.after = *std::move(id);
+      }
+      return id.has_value();
+    }
+    const char* const end = text.data() + text.size();
+    const auto [read, bad] = std::from_chars(text.data(), end, asked.limit);
+    return name == "limit" && bad == std::errc() && read == end && asked.limit >= 1 &&
+           asked.limit <= kPageMost;
+  });
+  if (!good) {
+    return Err(ErrorCode::kInvalidArgument,
+               "the query takes value, after (as the page before gave it) and limit (1 to {})",
+               kPageMost);
   }
   return asked;
-}
-
-// Makes the change and tells when it is on disk.
-void Submit(PackRunner& runner, decide::Change change, const HttpRequest& request, Reply reply) {
-  std::vector<Job> jobs(1);
-  jobs[0].what = std::move(change);
-  jobs[0].started_ns = request.started_ns;
-  jobs[0].done = [language = request.language, reply = std::move(reply)](Answer answer) {
-    reply([language, answer = std::move(answer)] {
-      const auto* applied = std::get_if<decide::Applied>(&answer);
-      if (applied == nullptr) {
-        return ChangeRefusal(std::get<Error>(answer), language);
-      }
-      HttpResponse response;
-      response.body = fmt::format(R"({{"record":{}}})", applied->seq);
-      if (applied->repeated) {
-        response.headers.emplace_back("Idempotent-Replayed", "true");
-      }
-      return response;
-    });
-  };
-  runner.Submit(std::move(jobs));
 }
 
 }  // namespace
@@ -137,7 +80,7 @@ void Api::ChangeList(const HttpRequest& request, const ServedPack& served, const
   if (Result<void> parsed = ParseListChange(request.body, change); !parsed) {
     return reply([error = parsed.error(), language] { return ChangeRefusal(error, language); });
   }
-  Submit(*served.runner, std::move(change), request, std::move(reply));
+  SubmitChange(*served.runner, std::move(change), request, ChangeRefusal, std::move(reply));
 }
 
 void Api::ChangeReference(HttpRequest request, const ServedPack& served,
@@ -169,7 +112,7 @@ void Api::ChangeReference(HttpRequest request, const ServedPack& served,
   if (change.rows.empty()) {
     return refuse(Err(ErrorCode::kInvalidArgument, "nothing is put and nothing is removed"));
   }
-  Submit(*served.runner, std::move(change), request, std::move(reply));
+  SubmitChange(*served.runner, std::move(change), request, ChangeRefusal, std::move(reply));
 }
 
 HttpResponse Api::GetList(const ServedPack& served, const std::string& list,
@@ -178,7 +121,7 @@ HttpResponse Api::GetList(const ServedPack& served, const std::string& list,
   if (known == nullptr) {
     return ProblemResponse({.type = ProblemType::kNoSuchList}, request.language);
   }
-  const Result<Asked> asked = ReadQuery(request.query);
+  const Result<Asked> asked = ReadAsked(request.query);
   if (!asked) {
     return ChangeRefusal(asked.error(), request.language);
   }

@@ -150,7 +150,8 @@ OrderedJson ExplanationJson(const decide::Explanation& e) {
   json["standing"] = OrderedJson::array();
   for (const auto& standing : e.standing) {
     OrderedJson one = {{"kind", standing.kind},
-                       {"column", standing.column},
+                       {standing.lookup.empty() ? "column" : "lookup",
+                        standing.lookup.empty() ? standing.column : standing.lookup},
                        {"subject", standing.subject},
                        {"action", decide::ActionName(standing.action)},
                        {"reason", {{"zh", standing.reason.zh}, {"en", standing.reason.en}}},
@@ -163,6 +164,15 @@ OrderedJson ExplanationJson(const decide::Explanation& e) {
     }
     if (standing.until_us != decide::kForEver) {
       one["until"] = Rfc3339(standing.until_us);
+    }
+    if (!standing.allowed.empty()) {
+      one["allow"] = standing.allowed;
+      if (standing.per_us > 0) {
+        one["per"] = DurationToText(Duration{standing.per_us});
+      }
+      if (!standing.remains.empty()) {
+        one["remains"] = standing.remains;
+      }
     }
     json["standing"].push_back(std::move(one));
   }
@@ -208,9 +218,21 @@ void PrintHits(const decide::Explanation& e, Language language, std::ostream& ou
     }
   }
   for (const auto& standing : e.standing) {
-    out << fmt::format("  {} {} = {} → {}\n    {}\n    ", standing.kind, standing.column,
-                       standing.subject, ActionIn(standing.action, language),
-                       standing.reason.In(language));
+    if (standing.lookup.empty()) {
+      out << fmt::format("  {} {} = {} → {}\n    {}\n    ", standing.kind, standing.column,
+                         standing.subject, ActionIn(standing.action, language),
+                         standing.reason.In(language));
+    } else {
+      out << fmt::format("  {}: {} {}\n    ", standing.lookup, standing.subject,
+                         ActionIn(standing.action, language));
+    }
+    if (!standing.remains.empty()) {
+      out << Say(language, "remains {} of {}", standing.remains, standing.allowed);
+      out << (standing.per_us == 0
+                  ? ""
+                  : Say(language, ", per {}", DurationIn(Duration{standing.per_us}, language)))
+          << "\n    ";
+    }
     out << (standing.decision_id.empty()
                 ? Say(language, "set by {}, record {}: {}", standing.by, standing.record,
                       standing.set_for.In(language))

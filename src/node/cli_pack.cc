@@ -114,8 +114,12 @@ OrderedJson CheckJson(const decide::CompiledPack& compiled, bool lineage, Langua
       if (rule.standing->for_us > 0) {
         standing["for_us"] = rule.standing->for_us;
       }
+      const std::optional<decide::Allowance>& allowance = rule.standing->allowance;
       if (!rule.standing->limit.empty()) {
-        standing["above"] = rule.standing->limit;
+        standing[allowance ? "allow" : "above"] = rule.standing->limit;
+      }
+      if (allowance && allowance->per_us > 0) {
+        standing["per_us"] = allowance->per_us;
       }
       json["rules"].back()["standing"] = std::move(standing);
     }
@@ -202,8 +206,12 @@ void PrintCheck(const decide::CompiledPack& compiled, const PackOptions& options
       if (rule.standing->for_us > 0) {
         action += " " + DurationIn(Duration{rule.standing->for_us}, language);
       }
+      const std::optional<decide::Allowance>& allowance = rule.standing->allowance;
       if (!rule.standing->limit.empty()) {
-        action += " > " + rule.standing->limit;
+        action += (allowance ? " Σ > " : " > ") + rule.standing->limit;
+      }
+      if (allowance && allowance->per_us > 0) {
+        action += " / " + DurationIn(Duration{allowance->per_us}, language);
       }
     }
     rows.push_back({rule.id, std::move(action), rule.reason.In(language), rule.clause});

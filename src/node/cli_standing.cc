@@ -20,9 +20,7 @@ struct StandingArguments {
   std::string log;
   std::string kind;
   std::string subject;
-  std::string action;
-  std::string above;
-  std::string until;
+  StandingTexts set;
   uint64_t record = 0;
   std::string decision;
   std::string reason;
@@ -60,7 +58,16 @@ Result<int> Show(const StandingArguments& arguments, Context& context) {
       const auto found = one.find(name);
       return found == one.end() ? std::string() : found->get<std::string>();
     };
-    rows.push_back({text("kind"), text("subject"), text("action"), text("above"), text("until"),
+    std::string limit = text("above");
+    if (one.contains("allow")) {
+      // What is used up last: events fall into it.
+      const bool used = !one["used"].empty();
+      limit = Say(language, "remains {} of {}",
+                  used ? one["used"].back()["remains"].get<std::string>() : text("allow"),
+                  text("allow"));
+      limit += one.contains("per") ? " / " + text("per") : "";
+    }
+    rows.push_back({text("kind"), text("subject"), text("action"), limit, text("until"),
                     std::to_string(one["record"].get<uint64_t>()),
                     text(one.contains("decision_id") ? "decision_id" : "by"),
                     one["reason"][language == Language::kChinese ? "zh" : "en"]});
@@ -106,15 +113,7 @@ Result<int> Set(const StandingArguments& arguments, Context& context) {
   StandingChange change;
   change.kind = arguments.kind;
   change.subject = arguments.subject;
-  change.limit = arguments.above;
-  FUQI_ASSIGN_OR_RETURN(change.action, decide::ParseAction(arguments.action));
-  if (!arguments.until.empty()) {
-    Result<int64_t> until = ParseTimestamp(arguments.until);
-    if (!until) {
-      return Err(ErrorCode::kUsage, "write a time as 2024-01-31T12:00:00Z");
-    }
-    change.until_us = *until;
-  }
+  FUQI_RETURN_IF_ERROR(ReadStanding(arguments.set, change));
   return Make(arguments, std::move(change), context);
 }
 
@@ -158,12 +157,21 @@ void AddStandingCommands(Cli& cli) {
     each->add_option("SUBJECT", arguments->subject, cli.Text("The account, card or person"))
         ->required();
   }
-  set->add_option("ACTION", arguments->action,
+  set->add_option("ACTION", arguments->set.action,
                   cli.Text("review, step_up, limit, hold, block or freeze"))
       ->required();
-  set->add_option("--above", arguments->above, cli.Text("Bind only amounts above this one"))
+  set->add_option("--above", arguments->set.above, cli.Text("Bind only amounts above this one"))
       ->type_name("AMOUNT");
-  set->add_option("--until", arguments->until,
+  set->add_option("--allow", arguments->set.allow,
+                  cli.Text("Bind what goes beyond this sum of what was approved"))
+      ->type_name("AMOUNT");
+  set->add_option("--per", arguments->set.per,
+                  cli.Text("Length of the periods of --allow (default: all time is one)"))
+      ->type_name("TIME");
+  set->add_option("--from", arguments->set.from,
+                  cli.Text("When one of these periods begins (default: 1970-01-01T00:00:00Z)"))
+      ->type_name("TIME");
+  set->add_option("--until", arguments->set.until,
                   cli.Text("When it ends, in the events' time (default: when it is released)"))
       ->type_name("TIME");
   release->add_option("--record", arguments->record, cli.Text("Only what this record set"))

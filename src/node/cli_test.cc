@@ -357,9 +357,14 @@ TEST_F(Command, ShowsSetsReleasesAndUndoesWhatStands) {
       "reason = { zh = \"受限\", en = \"bound\" }\n";
   dir_.Write("pack/pack.toml", pack);
   const std::string log = dir_ / "log";
-  const auto action = [&](const std::string& id, const std::string& amount) {
-    const Ran ran = Run({"decide", dir_ / "pack", "--log", log}, Line(id, amount));
+  std::string last;
+  const auto action = [&](const std::string& id, const std::string& amount,
+                          const std::string& payer = "A") {
+    std::string line = Line(id, amount);
+    line.replace(line.find("\"A\""), 3, '"' + payer + '"');
+    const Ran ran = Run({"decide", dir_ / "pack", "--log", log}, line);
     const Json decision = Json::parse(ran.out);
+    last = decision["decision_id"];
     return decision["action"].get<std::string>() + (decision.contains("standing") ? "!" : "");
   };
   EXPECT_EQ(action("a", "1500"), "block");
@@ -396,7 +401,25 @@ TEST_F(Command, ShowsSetsReleasesAndUndoesWhatStands) {
   const Ran none =
       Run({"standing", "release", "account", "A", "--reason", "cleared", "--log", log});
   EXPECT_EQ(none.code, 1);
-  EXPECT_NE(none.err.find("nothing of this kind stands for 'A'"), std::string::npos) << none.err;
+  EXPECT_NE(none.err.find("nothing like this stands"), std::string::npos) << none.err;
+
+  const std::vector<std::string> allow = {"standing", "set",   "account", "C",     "hold",
+                                          "--allow",  "20.00", "--per",   "1 day", "--reason",
+                                          "asked",    "--log", log};
+  EXPECT_EQ(Run(allow).code, 0);
+  EXPECT_EQ(Run(allow).code, 1) << "it stands already";
+  EXPECT_EQ(action("g", "15.00", "C"), "approve");
+  EXPECT_NE(Run({"standing", "show", "--log", log}).out.find("remains 5.00 of 20.00 / 1 day"),
+            std::string::npos);
+  EXPECT_EQ(action("h", "5.01", "C"), "hold!");
+  const Ran beyond = Run({"explain", "--log", log, last});
+  EXPECT_NE(beyond.out.find("remains 5.00 of 20.00, per 1 day"), std::string::npos) << beyond.out;
+  const std::vector<std::string> both = {"standing", "set",   "account", "C",     "hold",
+                                         "--allow",  "20.00", "--above", "30.00", "--reason",
+                                         "asked",    "--log", log};
+  EXPECT_NE(Run(both).err.find("contradict each other"), std::string::npos);
+  EXPECT_EQ(Run({"standing", "release", "account", "C", "--reason", "cleared", "--log", log}).code,
+            0);
   EXPECT_NE(Run({"standing", "show", "--log", log}).out.find("0 actions stand"), std::string::npos);
   EXPECT_EQ(Run({"reperform", "--log", log}).code, 0);
 }

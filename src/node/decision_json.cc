@@ -47,6 +47,11 @@ void AppendStanding(const decide::Pack& pack, const decide::Decision& decision, 
         before, JsonString(kind.name), JsonString(pack.columns[hit.column].name),
         decide::ActionName(hit.action), JsonString(kind.reason.zh), JsonString(kind.reason.en),
         hit.record);
+    if (hit.remains) {
+      json.insert(json.size() - 1,
+                  fmt::format(R"(,"remains":"{}")",
+                              table::ToText(table::Datum::Int(*hit.remains), kind.amount_type)));
+    }
     before = ",";
   }
   json += before == "," ? "]," : "";

@@ -22,10 +22,12 @@ enum class ProblemType : uint8_t {
   kNoSuchDecision,
   kNoSuchEvent,
   kNoSuchList,
+  kNoSuchStanding,
   kMethodNotAllowed,
   kRequestTimeout,
   kEventIdTaken,
   kChangeIdTaken,
+  kStandsAlready,
   kBodyTooLarge,
   kUnsupportedMediaType,
   kInvalidEvent,
@@ -37,7 +39,7 @@ enum class ProblemType : uint8_t {
   kUnavailable,
   kOutcomeUnknown,
 };
-inline constexpr int kProblemTypes = 22;
+inline constexpr int kProblemTypes = 24;
 
 std::string_view ProblemName(ProblemType type);  // "malformed-json"
 int ProblemStatus(ProblemType type);

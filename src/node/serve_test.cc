@@ -344,6 +344,135 @@ TEST_F(Serve, RefusesAChangeThatAListCannotTakeAndMakesNoneOfIt) {
   EXPECT_EQ(stranger->status, 401);
 }
 
+constexpr const char* kStanding = "/v1/packs/small/standing";
+
+std::string PackWithStanding() {
+  return decide::SmallPackWith("id = \"large\"",
+                               "id = \"large\"\nstanding = { kind = \"account\", subject = "
+                               "\"payer\", for = \"1 day\" }") +
+         R"toml(
+[standing.account]
+columns = ["payer", "payee"]
+amount = "amount"
+reason = { zh = "账户受限", en = "the account is bound" }
+)toml";
+}
+
+TEST_F(Serve, WhatAPersonSetsBindsTheNextEventAndSurvivesARestart) {
+  dir_.Write("packs/small/pack.toml", PackWithStanding());
+  Start();
+  auto action = [&](const std::string& id, const std::string& payer, const std::string& amount) {
+    return Json::parse(Decide(EventJsonText(id, amount, payer)).body)["action"];
+  };
+  EXPECT_EQ(action("t1", "A", "1.00"), "approve");
+  const std::string freeze =
+      R"({"op":"set","kind":"account","subject":"A","action":"freeze","reason":{"zh":"法院裁定","en":"court order 17"}})";
+  const TestResponse made = Ask("POST", kStanding, freeze, "Idempotency-Key: k1\r\n");
+  ASSERT_EQ(made.status, 200) << made.body;
+  EXPECT_EQ(made.body, R"({"record":3})");
+  EXPECT_EQ(action("t2", "A", "1.00"), "freeze");
+  const std::string allow =
+      R"({"op":"set","kind":"account","subject":"C","action":"hold","allow":"50.00","per":"1 day","from":"2025-12-31T16:00:00Z","reason":"a limit"})";
+  ASSERT_EQ(Ask("POST", kStanding, allow).status, 200);
+  EXPECT_EQ(action("t3", "C", "38.00"), "approve");
+
+  auto check = [&](const char* when) {
+    const TestResponse again = Ask("POST", kStanding, freeze, "Idempotency-Key: k1\r\n");
+    EXPECT_EQ(again.body, made.body) << when;
+    EXPECT_EQ(again.headers.at("idempotent-replayed"), "true") << when;
+    const Json frozen = Json::parse(Get(std::string(kStanding) + "?kind=account&subject=A").body);
+    ASSERT_EQ(frozen["standing"].size(), 1u) << when;
+    EXPECT_EQ(frozen["standing"][0]["action"], "freeze");
+    EXPECT_EQ(frozen["standing"][0]["by"], "tester");
+    EXPECT_EQ(frozen["standing"][0]["reason"]["zh"], "法院裁定");
+    EXPECT_EQ(frozen["standing"][0]["record"], 3);
+    const Json page =
+        Json::parse(Get(std::string(kStanding) + "?kind=account&limit=1&after=A").body);
+    EXPECT_EQ(page["next"], "C") << when;
+    const Json& limited = page["standing"][0];
+    EXPECT_EQ(limited["allow"], "50.00");
+    EXPECT_EQ(limited["used"], Json::parse(R"([{"begins":"2025-12-31T16:00:00Z","used":"38.00",
+                                                "remains":"12.00"}])"))
+        << when;
+  };
+  check("live");
+  server_.reset();
+  Start();
+  check("after a restart");
+  const Json bound = Json::parse(Decide(EventJsonText("t4", "12.01", "C")).body);
+  EXPECT_EQ(bound["action"], "hold");
+  EXPECT_EQ(bound["standing"][0]["remains"], "12.00");
+  EXPECT_EQ(action("t5", "C", "12.00"), "review") << "the third of the day, and not bound";
+  EXPECT_EQ(action("t6", "D", "1500.00"), "block");
+  const Json of_rule = Json::parse(Get(std::string(kStanding) + "?kind=account&subject=D").body);
+  const std::string decision = of_rule["standing"][0]["decision_id"];
+  EXPECT_EQ(of_rule["standing"][0]["rule"], "large");
+  EXPECT_EQ(action("t7", "D", "1.00"), "block");
+  ASSERT_EQ(Ask("POST", kStanding,
+                R"({"op":"undo","decision_id":")" + decision + R"(","reason":"a false alarm"})")
+                .status,
+            200);
+  EXPECT_EQ(action("t8", "E", "1.00"), "approve");
+  EXPECT_EQ(Ask("POST", kStanding,
+                R"({"op":"release","kind":"account","subject":"A","record":3,"reason":"lifted"})")
+                .status,
+            200);
+  EXPECT_EQ(action("t9", "F", "1.00"), "approve");
+  EXPECT_EQ(Json::parse(Get(std::string(kStanding) + "?kind=account&subject=A").body)["standing"],
+            Json::array());
+}
+
+TEST_F(Serve, RefusesContradictoryStandingByNameAndLeavesWhatStands) {
+  dir_.Write("packs/small/pack.toml", PackWithStanding());
+  Start();
+  auto set = [](const std::string& more) {
+    return R"({"op":"set","kind":"account","subject":"A","reason":"r",)" + more + "}";
+  };
+  ASSERT_EQ(Ask("POST", kStanding, set(R"("action":"hold")")).status, 200);
+  auto refused = [&](const std::string& body, int status, const std::string& type,
+                     const std::string& field) {
+    const TestResponse response = Ask("POST", kStanding, body, "Accept-Language: zh\r\n");
+    EXPECT_EQ(response.status, status) << response.body;
+    EXPECT_EQ(TypeOf(response), type) << body;
+    EXPECT_EQ(Json::parse(response.body).value("field", ""), field) << response.body;
+  };
+  refused(set(R"("action":"review")"), 409, "stands-already", "");
+  refused(set(R"("action":"hold","above":"5.00")"), 409, "stands-already", "");
+  refused(set(R"("action":"freeze","above":"5.00","allow":"6.00")"), 422, "invalid-change",
+          "allow");
+  refused(set(R"("action":"freeze","per":"1 day")"), 422, "invalid-change", "per");
+  refused(set(R"("action":"freeze","allow":"6.00","per":"1 minute")"), 422, "invalid-change",
+          "per");
+  refused(set(R"("action":"freeze","allow":"6.00","from":"2026-01-01T00:00:00Z")"), 422,
+          "invalid-change", "from");
+  refused(set(R"("action":"freeze","allow":"-6.00")"), 422, "invalid-change", "allow");
+  refused(set(R"("action":"freeze","until":"soon")"), 422, "invalid-change", "until");
+  refused(set(R"("action":"approve")"), 422, "invalid-change", "action");
+  refused(set(R"("action":"halt")"), 422, "invalid-change", "action");
+  refused(set(R"("action":"freeze","why":1)"), 422, "invalid-change", "");
+  refused(R"({"op":"set","kind":"account","subject":"A","action":"freeze"})", 422, "invalid-change",
+          "reason");
+  refused(R"({"op":"set","kind":"card","subject":"A","action":"hold","reason":"r"})", 404,
+          "no-such-standing", "");
+  refused(R"({"op":"release","kind":"account","subject":"B","reason":"r"})", 404,
+          "no-such-standing", "");
+  refused(R"({"op":"release","kind":"account","subject":"A","record":77,"reason":"r"})", 404,
+          "no-such-standing", "");
+  refused(R"({"op":"undo","decision_id":"small-00000000000000000002","reason":"r"})", 404,
+          "no-such-standing", "");
+  refused(R"({"op":"undo","decision_id":"other-00000000000000000002","reason":"r"})", 422,
+          "invalid-change", "decision_id");
+  refused(R"({"op":"thaw","reason":"r"})", 422, "invalid-change", "op");
+  refused("[]", 400, "malformed-json", "");
+  EXPECT_EQ(TypeOf(Get(std::string(kStanding) + "?kind=card")), "no-such-standing");
+  EXPECT_EQ(TypeOf(Get(kStanding)), "invalid-change") << "which kind?";
+  EXPECT_EQ(TypeOf(Get(std::string(kStanding) + "?kind=account&limit=0")), "invalid-change");
+  const Json left = Json::parse(Get(std::string(kStanding) + "?kind=account").body);
+  ASSERT_EQ(left["standing"].size(), 1u) << left;
+  EXPECT_EQ(left["standing"][0]["action"], "hold");
+  EXPECT_EQ(Client().Ask("GET", std::string(kStanding) + "?kind=account", "", "")->status, 401);
+}
+
 TEST_F(Serve, GivesAListInPages) {
   dir_.Write("packs/small/pack.toml", PackWithList());
   Start();

@@ -1,0 +1,28 @@
+#pragma once
+
+// What the routes that change committed state share.
+
+#include <functional>
+#include <string>
+#include <string_view>
+
+#include "decide/change.h"
+#include "node/http.h"
+#include "node/pack_runner.h"
+
+namespace fuqi::node {
+
+// An error about a change as a client is told it; a route may give some of them a type of its own
+// before.
+HttpResponse ChangeRefusal(const Error& error, Language language);
+
+// Makes the change and tells when it is on disk: {"record":N}.
+void SubmitChange(PackRunner& runner, decide::Change change, const HttpRequest& request,
+                  HttpResponse (*refuse)(const Error&, Language), Reply reply);
+
+// Gives `take` each parameter of a query, percent-decoded; false as soon as one has no value, is
+// malformed, or `take` does not want it.
+bool ReadQuery(std::string_view query,
+               const std::function<bool(std::string_view name, const std::string& text)>& take);
+
+}  // namespace fuqi::node

@@ -1,0 +1,120 @@
+// What the server answers about standing actions: changes that act on the next event, and what
+// stands.
+
+#include <charconv>
+
+#include "node/api.h"
+#include "node/api_change.h"
+#include "node/standing_json.h"
+
+namespace fuqi::node {
+namespace {
+
+constexpr size_t kPageMost = 1'000;
+
+HttpResponse StandingRefusal(const Error& error, Language language) {
+  Problem problem{.detail = error.message(language),
+                  .field = error.where() ? error.where()->field : ""};
+  if (error.code() == ErrorCode::kNotFound) {
+    problem.type = ProblemType::kNoSuchStanding;
+  } else if (error.code() == ErrorCode::kAlreadyExists) {
+    problem.type = ProblemType::kStandsAlready;
+  } else {
+    return ChangeRefusal(error, language);
+  }
+  return ProblemResponse(problem, language);
+}
+
+// What a client asks of a kind's subjects.
+struct Asked {
+  std::string kind;
+  std::optional<std::string> subject;
+  std::string after;
+  size_t limit = 100;
+};
+
+Result<Asked> ReadAsked(std::string_view query) {
+  Asked asked;
+  const bool good = ReadQuery(query, [&](std::string_view name, const std::string& text) {
+    if (name == "kind") {
+      asked.kind = text;
+      return true;
+    }
+    if (name == "subject") {
+      asked.subject = text;
+      return true;
+    }
+    if (name == "after") {
+      asked.after = text;
+      return true;
+    }
+    const char* const end = text.data() + text.size();
+    const auto [read, bad] = std::from_chars(text.data(), end, asked.limit);
+    return name == "limit" && bad == std::errc() && read == end && asked.limit >= 1 &&
+           asked.limit <= kPageMost;
+  });
+  if (!good || asked.kind.empty()) {
+    return Err(ErrorCode::kInvalidArgument,
+               "the query takes kind, which is needed, subject, after (as the page before gave it) "
+               "and limit (1 to {})",
+               kPageMost);
+  }
+  return asked;
+}
+
+}  // namespace
+
+void Api::ChangeStanding(HttpRequest request, const ServedPack& served, Reply reply) {
+  decide::StandingChange change;
+  change.head = {request.caller, clock_.NowUs(), request.idempotency_key};
+  if (Result<void> parsed = ParseStandingChange(request.body, served.pack->pack().name, change);
+      !parsed) {
+    return reply([error = parsed.error(), language = request.language] {
+      return StandingRefusal(error, language);
+    });
+  }
+  SubmitChange(*served.runner, std::move(change), request, StandingRefusal, std::move(reply));
+}
+
+HttpResponse Api::GetStanding(const ServedPack& served, const HttpRequest& request) const {
+  const Result<Asked> asked = ReadAsked(request.query);
+  if (!asked) {
+    return StandingRefusal(asked.error(), request.language);
+  }
+  using Entries = std::vector<decide::StandingState::Entry>;
+  const decide::StandingKind* kind = nullptr;
+  std::vector<std::pair<std::string, Entries>> page;
+  served.runner->partition().ReadCommitted([&](const decide::Committed& committed) {
+    const decide::StandingState* state = committed.FindStanding(asked->kind);
+    if (state == nullptr) {
+      return;
+    }
+    kind = &state->kind();
+    if (asked->subject) {
+      page.emplace_back(*asked->subject, state->Of(*asked->subject));
+    } else {
+      page = state->Page(asked->after, asked->limit);
+    }
+  });
+  if (kind == nullptr) {
+    return StandingRefusal(
+        Err(ErrorCode::kNotFound, "the pack has no standing kind '{}'", asked->kind)
+            .At({.field = "kind"}),
+        request.language);
+  }
+  const decide::Pack& pack = served.pack->pack();
+  OrderedJson json = {{"kind", kind->name}, {"standing", OrderedJson::array()}};
+  for (const auto& [subject, entries] : page) {
+    for (const decide::StandingState::Entry& entry : entries) {
+      json["standing"].push_back(StandingJson(pack, *kind, subject, entry));
+    }
+  }
+  if (!asked->subject && page.size() == asked->limit) {
+    json["next"] = page.back().first;
+  }
+  HttpResponse response;
+  response.body = json.dump();
+  return response;
+}
+
+}  // namespace fuqi::node
