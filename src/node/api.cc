@@ -149,7 +149,7 @@ uint64_t BytesIn(const std::string& dir) {
 
 // The events of one array, and who waits for all of them.
 struct Gathering {
-  Gathering(size_t size) : left(size), items(size) {}
+  explicit Gathering(size_t size) : left(size), items(size) {}
 
   struct Item {
     table::Row key{1};
