@@ -27,7 +27,7 @@ TOKEN = re.compile(
 )
 ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "0": "\0", '"': '"', "'": "'", "\\": "\\", "?": "?"}
 MARKERS = {"Tr", "UserText"}
-NOT_SHIPPED = re.compile(r"_(test|property_test|stat_test|fuzz|bench)\.cc$")
+NOT_SHIPPED = re.compile(r"_(test|property_test|stat_test|fuzz|bench)\.(cc|h)$")
 
 
 def literal_text(token):

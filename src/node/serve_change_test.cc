@@ -3,7 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "decide/change.h"
-#include "node/serve_for_test.h"
+#include "node/serve_fixture_test.h"
 
 namespace fuqi::node {
 namespace {

@@ -11,7 +11,7 @@
 #include "base/fault.h"
 #include "decide/records.h"
 #include "ledger/proof.h"
-#include "node/serve_for_test.h"
+#include "node/serve_fixture_test.h"
 
 namespace fuqi::node {
 namespace {
