@@ -5,6 +5,7 @@
 
 #include "base/time.h"
 #include "decide/feed.h"
+#include "decide/pack_internal.h"
 #include "sql/bind.h"
 #include "sql/parsed_tree.h"
 #include "sql/program.h"
@@ -28,6 +29,12 @@ std::vector<size_t> AddRules(const Pack& pack, bool after, std::vector<RuleBackt
   return places;
 }
 
+// The one kind that the old version knows, where the new one knows others too.
+const EventKind* SoleKind(const Pack& before, const Pack& after) {
+  return before.kinds.size() == 1 && after.kinds.size() > 1 ? after.FindKind(before.event_table)
+                                                            : nullptr;
+}
+
 Result<void> CheckSameTable(const CompiledPack& before, const CompiledPack& after) {
   const Pack& a = before.pack();
   const Pack& b = after.pack();
@@ -35,8 +42,13 @@ Result<void> CheckSameTable(const CompiledPack& before, const CompiledPack& afte
     return Err(ErrorCode::kConflict, "'{}' and '{}' are different packs, not versions of one",
                a.name, b.name);
   }
-  const table::Schema& old_columns = before.event_schema();
-  const table::Schema& new_columns = after.event_schema();
+  table::Schema old_columns = before.event_schema();
+  table::Schema new_columns = after.event_schema();
+  if (const EventKind* kind = SoleKind(a, b); kind != nullptr) {
+    new_columns = internal::SchemaOf(b, *kind);
+    std::ranges::sort(old_columns, {}, &table::Column::name);
+    std::ranges::sort(new_columns, {}, &table::Column::name);
+  }
   for (size_t i = 0; i < std::max(old_columns.size(), new_columns.size()); ++i) {
     if (i >= old_columns.size() || i >= new_columns.size() || old_columns[i] != new_columns[i]) {
       auto said = [i](const table::Schema& columns) {
@@ -92,6 +104,12 @@ struct BacktestRun::Impl {
     std::optional<bool> bad;
     int128 amount = 0;
   };
+  // What the old version decides on the event; where it does not know its kind, nothing.
+  Decision DecideBefore(const Event& event, uint64_t seq);
+  Decision Decide(Core& core, const Event& event, uint64_t seq) const {
+    return options.standing == BacktestOptions::Standing::kOwn ? core.DecideAndApply(event, seq)
+                                                               : core.Decide(event, seq);
+  }
   static Result<void> Count(const Said& said, BothAlerts& out);
   Result<void> CountRules(Said said, const Decision& before, const Decision& after);
   Result<void> CountSegment(const Event& event, const Said& said);
@@ -134,8 +152,8 @@ Result<BacktestRun> BacktestRun::Start(const std::shared_ptr<const CompiledPack>
     const Rule& rule = after->pack().rules[i];
     const auto old = std::ranges::find(before->pack().rules, rule.id, &Rule::id);
     out.rules[impl->new_rules[i]].reworded =
-        old != before->pack().rules.end() &&
-        (old->when.text != rule.when.text || old->then != rule.then || old->shadow != rule.shadow);
+        old != before->pack().rules.end() && (old->condition.text != rule.condition.text ||
+                                              old->then != rule.then || old->shadow != rule.shadow);
   }
   FUQI_ASSIGN_OR_RETURN(impl->amount, AmountColumn(*after, options.amount));
   if (impl->amount >= 0) {
@@ -161,6 +179,23 @@ Result<BacktestRun> BacktestRun::Start(const std::shared_ptr<const CompiledPack>
   }
   impl->rule_hits.resize(out.rules.size());
   return BacktestRun(std::move(impl));
+}
+
+Decision BacktestRun::Impl::DecideBefore(const Event& event, uint64_t seq) {
+  const Pack& after = new_core.pack().pack();
+  const EventKind* kind = SoleKind(old_core.pack().pack(), after);
+  if (kind == nullptr) {
+    return Decide(old_core, event, seq);
+  }
+  if (event.columns[static_cast<size_t>(after.kind_column())].text() != kind->name) {
+    return {};
+  }
+  Event known{{}, event.received_us};
+  for (const table::Column& column : old_core.pack().event_schema()) {
+    const int at = table::FindColumn(new_core.pack().event_schema(), column.name);
+    known.columns.Append(event.columns[static_cast<size_t>(at)]);
+  }
+  return Decide(old_core, known, seq);
 }
 
 Result<void> BacktestRun::Impl::Count(const Said& said, BothAlerts& out) {
@@ -252,13 +287,8 @@ void BacktestRun::Impl::KeepTheGreatest() {
 Result<void> BacktestRun::Add(const Event& event) {
   Impl& impl = *impl_;
   const uint64_t seq = 1 + 2 * impl.events++;
-  auto decide = [&](Core& core) {
-    return impl.options.standing == BacktestOptions::Standing::kOwn
-               ? core.DecideAndApply(event, seq)
-               : core.Decide(event, seq);
-  };
-  const Decision before = decide(impl.old_core);
-  const Decision after = decide(impl.new_core);
+  const Decision before = impl.DecideBefore(event, seq);
+  const Decision after = impl.Decide(impl.new_core, event, seq);
 
   Impl::Said said{.before = before.action != Action::kApprove,
                   .after = after.action != Action::kApprove};

@@ -90,7 +90,8 @@ struct Backtest {
 
 class BacktestRun {
  public:
-  // kConflict: the versions are of different packs or have different tables. kNotFound: no such
+  // kConflict: the versions are of different packs or have different tables; the new one may have
+  // more kinds of events than the one of the old, which alerts none of these. kNotFound: no such
   // amount column; kTypeMismatch: it holds no money. What is wrong with the segment's expression
   // as BindLevel and Program::Compile say it.
   static Result<BacktestRun> Start(const std::shared_ptr<const CompiledPack>& before,
@@ -99,7 +100,7 @@ class BacktestRun {
   BacktestRun(BacktestRun&&) noexcept;
   ~BacktestRun();
 
-  // An event of either version's table, valid, and of a key not added before. kResourceExhausted:
+  // An event of the new version, valid, and of a key not added before. kResourceExhausted:
   // more segments than kBacktestSegmentsMax; what the segment's expression fails with; kOutOfRange:
   // a sum beyond 128 bits.
   Result<void> Add(const Event& event);

@@ -100,7 +100,7 @@ class PackCompiler {
     return lookups_.Replace(ToSqlFragment(std::move(name), fragment));
   }
   Result<void> ParseWindows();
-  // What features are made of, before it is part of them.
+  // What features and conditions are made of, before it is part of them.
   Result<void> CheckMade();
   Result<void> ParseFeatures();
   Result<void> OrderFeatures();
@@ -228,7 +228,7 @@ Result<void> PackCompiler::BindLookups() {
     }
   }
   for (const Rule& rule : pack_.rules) {
-    fragments.push_back(&rule.when);
+    fragments.push_back(&rule.condition);
   }
   for (const Fragment* fragment : fragments) {
     FUQI_RETURN_IF_ERROR(Read("", *fragment));
@@ -264,6 +264,12 @@ Result<void> PackCompiler::CheckMade() {
           .name = table.name, .text = input.name, .place = [&](size_t) { return input.where; }};
       Reads unused;
       FUQI_RETURN_IF_ERROR(Resolve(fragment, {{input.name, 0}}, unused));
+    }
+  }
+  for (const Rule& rule : pack_.rules) {
+    if (!rule.on.empty()) {
+      FUQI_ASSIGN_OR_RETURN(const sql::Fragment when, Read(RuleColumn(rule), rule.when));
+      FUQI_RETURN_IF_ERROR(sql::ParseExpression(binder_, when, window_names_));
     }
   }
   for (const Score& score : pack_.scores) {
@@ -547,7 +553,7 @@ Result<void> PackCompiler::BindFeatures() {
 Result<void> PackCompiler::BindRules() {
   std::vector<sql::Fragment> items;
   for (const Rule& rule : pack_.rules) {
-    FUQI_ASSIGN_OR_RETURN(items.emplace_back(), Read(RuleColumn(rule), rule.when));
+    FUQI_ASSIGN_OR_RETURN(items.emplace_back(), Read(RuleColumn(rule), rule.condition));
     FUQI_ASSIGN_OR_RETURN(sql::ParsedExpression parsed,
                           sql::ParseExpression(binder_, items.back(), window_names_));
     if (!parsed.windows.empty()) {

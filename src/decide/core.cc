@@ -241,10 +241,10 @@ void Core::Impl::FindStanding(const Event& event, int64_t ts_us, Decision& decis
   const bool any_time = (decision.flags & kOutOfBounds) != 0;
   for (uint32_t k = 0; k < committed.standing().size(); ++k) {
     const StandingState& state = committed.standing()[k];
-    if (state.size() == 0) {
+    const StandingKind& kind = state.kind();
+    if (state.size() == 0 || !pack->pack().IsOn(kind.on, event.columns)) {
       continue;
     }
-    const StandingKind& kind = state.kind();
     const Datum amount =
         kind.amount >= 0 ? event.columns[static_cast<size_t>(kind.amount)] : Datum::Null();
     std::vector<size_t> columns = kind.columns;
@@ -422,6 +422,7 @@ Result<void> ValidateEvent(const CompiledPack& pack, const Event& event) {
     return Err(ErrorCode::kInvalidArgument, "an event of {} values; table '{}' has {} columns",
                event.columns.size(), pack.pack().event_table, schema.size());
   }
+  FUQI_RETURN_IF_ERROR(CheckKind(pack.pack(), event.columns));
   size_t text_bytes = 0;
   for (size_t i = 0; i < schema.size(); ++i) {
     const Datum& value = event.columns[i];
@@ -462,7 +463,7 @@ void Core::Impl::AddSpending(const Event& event, const Decision& decision,
     const StandingKind& kind = state.kind();
     const Datum amount =
         kind.amount >= 0 ? event.columns[static_cast<size_t>(kind.amount)] : Datum::Null();
-    if (amount.is_null() || amount.i <= 0) {
+    if (amount.is_null() || amount.i <= 0 || !pack->pack().IsOn(kind.on, event.columns)) {
       continue;
     }
     std::set<std::string> subjects;  // who pays himself uses it up once

@@ -33,7 +33,8 @@ namespace fuqi::decide {
 inline constexpr size_t kEventTextBytesMax = size_t{64} << 10;
 inline constexpr size_t kRowTextBytesMax = size_t{1} << 20;
 
-// Checks what the table demands of an event. kInvalidArgument: number of values, a missing one;
+// Checks what the table demands of an event. kInvalidArgument: number of values, a missing one, a
+// kind that the pack does not have, a value that the event's kind lacks (CheckKind);
 // kTypeMismatch: a value of another kind, or that its type cannot hold; kParse: text that is not
 // UTF-8; kOutOfRange: a time before 0001 or after 9999, a DOUBLE that is not finite, a text too
 // long. The error's field is the column.

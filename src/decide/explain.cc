@@ -134,8 +134,13 @@ Result<std::vector<Explanation::Met>> ExplainMet(const ledger::Log& log, const C
 void ExplainParts(const CompiledPack& pack, const Event& event, const Decision& decision,
                   Explanation& out) {
   const std::vector<Explanation::Value> inputs = RuleInputs(pack, event, decision);
+  const int named = pack.pack().kind_column();
+  const EventKind* kind =
+      named < 0 ? nullptr : pack.pack().FindKind(event.columns[static_cast<size_t>(named)].text());
   for (size_t i = 0; i < pack.pack().columns.size(); ++i) {
-    out.event.push_back({inputs[i], pack.pack().columns[i].class_path});
+    if (kind == nullptr || !kind->Lacks(i)) {
+      out.event.push_back({inputs[i], pack.pack().columns[i].class_path});
+    }
   }
   for (size_t i = 0; i < pack.pack().features.size(); ++i) {
     out.features.push_back(ExplainFeature(pack, i, decision));

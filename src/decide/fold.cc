@@ -18,6 +18,7 @@ PublishRecord PublishOf(const CompiledPack& compiled) {
     publish.rules.push_back(rule.id);
   }
   publish.files = pack.files;
+  publish.sole_table = pack.kinds.size() == 1 ? pack.event_table : "";
   return publish;
 }
 
@@ -61,13 +62,37 @@ Result<table::Row> AdaptRow(const table::Schema& from, const table::Row& row,
   return adapted;
 }
 
+Result<table::Row> EventRow(const PublishRecord& publish, const ledger::Record& record,
+                            const CompiledPack& compiled) {
+  const Pack& pack = compiled.pack();
+  FUQI_ASSIGN_OR_RETURN(table::Row row, DecodeEventRow(publish.events, record));
+  const bool had_kinds = publish.sole_table.empty();
+  if (!had_kinds && pack.kinds.size() > 1) {
+    table::Schema columns = publish.events;
+    if (const int own = table::FindColumn(columns, kKindColumn); own >= 0) {
+      columns[own].name.clear();  // a column of the table's own, which is none any more
+    }
+    columns.push_back({std::string(kKindColumn), {table::TypeId::kVarchar}, false});
+    row.Append(table::Datum::Text(publish.sole_table));
+    return AdaptRow(columns, row, compiled.event_schema());
+  }
+  if (had_kinds && pack.kinds.size() == 1) {
+    const int kind = table::FindColumn(publish.events, kKindColumn);
+    if (kind >= 0 && row[kind].text() != pack.event_table) {
+      return Err(ErrorCode::kConflict,
+                 "the log holds an event of the kind '{}', which the pack does not have",
+                 row[kind].text());
+    }
+  }
+  return AdaptRow(publish.events, row, compiled.event_schema());
+}
+
 Result<Event> EventOf(const ledger::Record& record, const PublishRecord& publish,
                       const CompiledPack& pack) {
   FUQI_ASSIGN_OR_RETURN(EventCore core, DecodeEventCore(record));
-  FUQI_ASSIGN_OR_RETURN(table::Row row, DecodeEventRow(publish.events, record));
   Event event;
   event.received_us = core.received_us;
-  FUQI_ASSIGN_OR_RETURN(event.columns, AdaptRow(publish.events, row, pack.event_schema()));
+  FUQI_ASSIGN_OR_RETURN(event.columns, EventRow(publish, record, pack));
   return event;
 }
 

@@ -23,6 +23,11 @@ Result<void> CheckSamePack(const PublishRecord& publish, const CompiledPack& pac
 Result<table::Row> AdaptRow(const table::Schema& from, const table::Row& row,
                             const table::Schema& to);
 
+// The row of an Event record that was admitted under `publish`, as one of the pack's events. Where
+// the pack had one table of events then and has several now, the event is of that table's kind.
+// kConflict as AdaptRow, and where it is of a kind that the pack does not have any more.
+Result<table::Row> EventRow(const PublishRecord& publish, const ledger::Record& record,
+                            const CompiledPack& pack);
 // The event of an Event record that was admitted under `publish`, as an event of `pack`'s table.
 Result<Event> EventOf(const ledger::Record& record, const PublishRecord& publish,
                       const CompiledPack& pack);

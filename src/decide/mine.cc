@@ -456,8 +456,10 @@ std::string ConditionsSql(const MineData& data, const MinedRule& rule) {
   return sql;
 }
 
-MineCollector::MineCollector(std::shared_ptr<const CompiledPack> pack, const Labels& labels)
+MineCollector::MineCollector(std::shared_ptr<const CompiledPack> pack, const Labels& labels,
+                             const EventKind* on)
     : pack_(std::move(pack)), core_(pack_), lookup_(labels, *pack_) {
+  data_.on = on != nullptr && pack_->pack().kind_column() >= 0 ? on->name : "";
   const table::Schema& events = pack_->event_schema();
   for (size_t i = 0; i < events.size(); ++i) {
     if (IsMined(events[i].type) && static_cast<int>(i) != pack_->key_column()) {
@@ -476,6 +478,10 @@ MineCollector::MineCollector(std::shared_ptr<const CompiledPack> pack, const Lab
 
 Result<void> MineCollector::Add(const Event& event) {
   const Decision decision = core_.DecideAndApply(event, 1 + 2 * events_++);
+  const int kind = pack_->pack().kind_column();
+  if (!data_.on.empty() && event.columns[static_cast<size_t>(kind)].text() != data_.on) {
+    return {};
+  }
   const LabelLookup::Known& known = lookup_.Look(event);
   if (!known.bad) {
     return {};

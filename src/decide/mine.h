@@ -37,6 +37,7 @@ struct MineData {
   std::vector<bool> entity_bad;
   std::vector<std::vector<uint32_t>> entities;  // of each event; it is bad if one of them is
   std::vector<bool> alerted;                    // by the pack as it is
+  std::string on;  // the event kind of all of them; empty where they may be of any
   size_t events() const { return entities.size(); }
 };
 
@@ -44,7 +45,9 @@ struct MineData {
 // event's columns and the features.
 class MineCollector {
  public:
-  MineCollector(std::shared_ptr<const CompiledPack> pack, const Labels& labels);
+  // `on`: events of this kind alone are kept, though all are folded; none: all are.
+  MineCollector(std::shared_ptr<const CompiledPack> pack, const Labels& labels,
+                const EventKind* on = nullptr);
   // kResourceExhausted: more than kMineEventsMax events of which something is known.
   Result<void> Add(const Event& event);
   Result<void> Apply(const Change& change, uint64_t seq);

@@ -35,16 +35,11 @@ class Reader {
  private:
   Result<void> ReadHead(const TomlNode& head);
   Result<void> ReadTables(const TomlNode& tables);
-  Result<void> ReadEventTable(const TomlNode::Entry& entry);
-  Result<void> ReadColumn(const TomlNode::Entry& entry);
   Result<void> ReadWindows(const TomlNode& root);
   Result<void> ReadFeatures(const TomlNode& root);
   Result<void> ReadRules(const TomlNode& root);
   Result<void> ReadSource(const TomlNode::Entry& entry);
   Result<void> ReadLabel(const TomlNode::Entry& entry);
-
-  // A name of the event table's column, given as the value of `key`.
-  Result<std::string> ColumnName(const TomlNode& node) const;
 
   Pack& pack_;
   const PackFiles& files_;
@@ -59,11 +54,6 @@ Result<std::string> NonEmpty(const TomlNode& node) {
     return node.Fail("an empty text; write one or leave the key out");
   }
   return text;
-}
-
-Result<std::string> RequiredText(const TomlNode& table, std::string_view key) {
-  FUQI_ASSIGN_OR_RETURN(TomlNode node, table.Required<TomlNode>(key));
-  return NonEmpty(node);
 }
 
 Result<Action> ReadAction(const TomlNode& node) {
@@ -87,6 +77,22 @@ Result<void> CheckName(const TomlNode::Entry& entry) {
         .At(entry.where);
   }
   return {};
+}
+
+Result<std::string> RequiredText(const TomlNode& table, std::string_view key) {
+  FUQI_ASSIGN_OR_RETURN(TomlNode node, table.Required<TomlNode>(key));
+  return NonEmpty(node);
+}
+
+Result<std::string> RequiredName(const TomlNode& table, std::string_view key) {
+  FUQI_ASSIGN_OR_RETURN(TomlNode node, table.Required<TomlNode>(key));
+  FUQI_ASSIGN_OR_RETURN(std::string name, node.As<std::string>());
+  if (!IsPackName(name)) {
+    return node.Fail(
+        "'{}' is no name: small letters, digits and _, a letter first, at most {} bytes", name,
+        kNameBytesMax);
+  }
+  return name;
 }
 
 Result<Bilingual> ReadBilingual(const TomlNode& node) {
@@ -163,6 +169,7 @@ Result<void> ReadRuleBody(const TomlNode& node, const Pack& pack, Rule& rule) {
   FUQI_ASSIGN_OR_RETURN(rule.shadow, node.Or("shadow", false));
   FUQI_ASSIGN_OR_RETURN(TomlNode reason, node.Required<TomlNode>("reason"));
   FUQI_ASSIGN_OR_RETURN(rule.reason, ReadBilingual(reason));
+  FUQI_RETURN_IF_ERROR(ReadRuleKinds(node, pack, rule));
   FUQI_RETURN_IF_ERROR(ReadRuleStanding(node, pack, rule));
   FUQI_ASSIGN_OR_RETURN(std::optional<TomlNode> clause, node.Optional<TomlNode>("clause"));
   if (clause) {
@@ -181,17 +188,8 @@ using internal::ReadFragment;
 using internal::ReadSpan;
 using internal::ReadType;
 using internal::RequiredFragment;
-
-Result<std::string> RequiredName(const TomlNode& table, std::string_view key) {
-  FUQI_ASSIGN_OR_RETURN(TomlNode node, table.Required<TomlNode>(key));
-  FUQI_ASSIGN_OR_RETURN(std::string name, node.As<std::string>());
-  if (!IsPackName(name)) {
-    return node.Fail(
-        "'{}' is no name: small letters, digits and _, a letter first, at most {} bytes", name,
-        kNameBytesMax);
-  }
-  return name;
-}
+using internal::RequiredName;
+using internal::RequiredText;
 
 Result<void> Reader::ReadPackFile(const std::string& text) {
   FUQI_ASSIGN_OR_RETURN(TomlNode root, TomlNode::Parse(text, JoinPath(dir_, kPackFile)));
@@ -201,7 +199,7 @@ Result<void> Reader::ReadPackFile(const std::string& text) {
   FUQI_RETURN_IF_ERROR(ReadTables(tables));
   FUQI_ASSIGN_OR_RETURN(std::optional<TomlNode> partition, head.Optional<TomlNode>("partition"));
   if (partition) {
-    FUQI_ASSIGN_OR_RETURN(pack_.partition, ColumnName(*partition));
+    FUQI_ASSIGN_OR_RETURN(pack_.partition, internal::ReadPartition(*partition, pack_));
   }
   FUQI_RETURN_IF_ERROR(ReadWindows(root));
   FUQI_RETURN_IF_ERROR(ReadFeatures(root));
@@ -238,22 +236,22 @@ Result<void> Reader::ReadHead(const TomlNode& head) {
 
 Result<void> Reader::ReadTables(const TomlNode& tables) {
   FUQI_ASSIGN_OR_RETURN(std::vector<TomlNode::Entry> entries, tables.Entries());
+  std::vector<TomlNode::Entry> events;
   for (const TomlNode::Entry& entry : entries) {
     FUQI_ASSIGN_OR_RETURN(TomlNode kind, entry.value.Required<TomlNode>("kind"));
     FUQI_ASSIGN_OR_RETURN(std::string name, kind.As<std::string>());
     if (name == "reference") {
       FUQI_RETURN_IF_ERROR(internal::ReadReference(entry, files_, dir_, pack_));
-    } else if (name != "event") {
-      return kind.Fail("'{}' is no kind of table: event or reference", name);
-    } else if (!pack_.event_table.empty()) {
-      return tables.Fail("a pack has one table of events; '{}' is a second one", entry.key);
+    } else if (name == "event") {
+      events.push_back(entry);
     } else {
-      FUQI_RETURN_IF_ERROR(ReadEventTable(entry));
+      return kind.Fail("'{}' is no kind of table: event or reference", name);
     }
   }
-  if (pack_.event_table.empty()) {
-    return tables.Fail("a pack has one table of events; here is none");
+  if (events.empty()) {
+    return tables.Fail("a pack has at least one table of events; here is none");
   }
+  FUQI_RETURN_IF_ERROR(internal::ReadEventTables(events, pack_));
   for (const auto& [path, content] : files_) {
     if (internal::IsReferencePath(path) &&
         std::ranges::find(pack_.references, path, &Reference::file) == pack_.references.end()) {
@@ -261,53 +259,6 @@ Result<void> Reader::ReadTables(const TomlNode& tables) {
           .At({.file = JoinPath(dir_, path)});
     }
   }
-  return {};
-}
-
-Result<void> Reader::ReadEventTable(const TomlNode::Entry& entry) {
-  const TomlNode& table = entry.value;
-  FUQI_RETURN_IF_ERROR(CheckName(entry));
-  pack_.event_table = entry.key;
-  FUQI_ASSIGN_OR_RETURN(pack_.key, RequiredName(table, "key"));
-  FUQI_ASSIGN_OR_RETURN(pack_.time, RequiredName(table, "time"));
-  FUQI_ASSIGN_OR_RETURN(TomlNode columns, table.Required<TomlNode>("column"));
-  FUQI_ASSIGN_OR_RETURN(std::vector<TomlNode::Entry> column_entries, columns.Entries());
-  if (column_entries.size() > kPackColumnsMax) {
-    return columns.Fail("{} columns; a table may have {}", column_entries.size(), kPackColumnsMax);
-  }
-  for (const TomlNode::Entry& entry : column_entries) {
-    FUQI_RETURN_IF_ERROR(ReadColumn(entry));
-  }
-  for (const char* key : {"key", "time"}) {
-    FUQI_ASSIGN_OR_RETURN(TomlNode node, table.Required<TomlNode>(key));
-    FUQI_RETURN_IF_ERROR(ColumnName(node));
-  }
-  const EventColumn& time = *std::ranges::find(pack_.columns, pack_.time, &EventColumn::name);
-  if (time.type.id != table::TypeId::kTimestamp) {
-    return Err(ErrorCode::kConfig, "column '{}' is the table's time and must be TIMESTAMP, not {}",
-               time.name, time.type.ToString())
-        .At(time.where);
-  }
-  return {};
-}
-
-Result<void> Reader::ReadColumn(const TomlNode::Entry& entry) {
-  FUQI_RETURN_IF_ERROR(CheckName(entry));
-  EventColumn column;
-  column.name = entry.key;
-  column.where = entry.where;
-  FUQI_ASSIGN_OR_RETURN(TomlNode type, entry.value.Required<TomlNode>("type"));
-  FUQI_ASSIGN_OR_RETURN(column.type, ReadType(type));
-  FUQI_ASSIGN_OR_RETURN(column.class_path, RequiredText(entry.value, "class"));
-  // The key and the time are never NULL, said or not.
-  FUQI_ASSIGN_OR_RETURN(std::optional<bool> nullable, entry.value.Optional<bool>("nullable"));
-  const bool is_key_or_time = column.name == pack_.key || column.name == pack_.time;
-  if (is_key_or_time && nullable.value_or(false)) {
-    return entry.value.Fail(
-        "column '{}' identifies the event or tells its time and cannot be nullable", column.name);
-  }
-  column.nullable = nullable.value_or(!is_key_or_time);
-  pack_.columns.push_back(std::move(column));
   return {};
 }
 
@@ -369,22 +320,6 @@ Result<void> Reader::ReadRules(const TomlNode& root) {
   return {};
 }
 
-Result<std::string> Reader::ColumnName(const TomlNode& node) const {
-  FUQI_ASSIGN_OR_RETURN(std::string name, node.As<std::string>());
-  std::vector<std::string> names;
-  for (const EventColumn& column : pack_.columns) {
-    if (column.name == name) {
-      return name;
-    }
-    names.push_back(column.name);
-  }
-  if (std::optional<std::string> near = NearestName(name, names)) {
-    return node.Fail("table '{}' has no column '{}'; did you mean '{}'?", pack_.event_table, name,
-                     *near);
-  }
-  return node.Fail("table '{}' has no column '{}'", pack_.event_table, name);
-}
-
 Result<RawFile> ReadRawFile(const TomlNode& node) {
   RawFile file;
   FUQI_ASSIGN_OR_RETURN(TomlNode format, node.Required<TomlNode>("format"));
@@ -436,6 +371,7 @@ Result<void> Reader::ReadSource(const TomlNode::Entry& entry) {
   Source source;
   source.name = entry.key;
   source.where = entry.where;
+  FUQI_ASSIGN_OR_RETURN(source.kind, internal::ReadSourceKind(entry, pack_));
   FUQI_ASSIGN_OR_RETURN(source.file, ReadRawFile(entry.value));
   FUQI_ASSIGN_OR_RETURN(source.sql, RequiredFragment(entry.value, "sql"));
   pack_.sources.push_back(std::move(source));
@@ -458,7 +394,7 @@ Result<void> Reader::ReadLabel(const TomlNode::Entry& entry) {
     return entities.Fail("no event column is named whose value the labels tell about");
   }
   for (const TomlNode& node : nodes) {
-    FUQI_ASSIGN_OR_RETURN(std::string column, ColumnName(node));
+    FUQI_ASSIGN_OR_RETURN(std::string column, internal::ReadColumnName(node, pack_));
     label.entities.push_back(std::move(column));
   }
   FUQI_ASSIGN_OR_RETURN(label.file, ReadRawFile(entry.value));
@@ -516,6 +452,11 @@ Where Fragment::At(int64_t offset) const {
 }
 
 table::Schema Pack::schema() const { return {columns.begin(), columns.end()}; }
+
+const EventKind* Pack::FindKind(std::string_view name) const {
+  auto found = std::ranges::find(kinds, name, &EventKind::name);
+  return found == kinds.end() ? nullptr : &*found;
+}
 
 const Source* Pack::FindSource(std::string_view name) const {
   auto found = std::ranges::find(sources, name, &Source::name);

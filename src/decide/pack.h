@@ -84,6 +84,18 @@ struct EventColumn : table::Column {
   Where where;
 };
 
+// A table of events. Where a pack has several (payments and log-ins, say), its stream is their
+// union: the columns of all of them, and first of all `kind`, which names the table of each event.
+struct EventKind {
+  // What its events have in a column of the union. kLacks: always NULL.
+  enum class Has : uint8_t { kLacks, kNullable, kValue };
+  std::string name;          // of the table
+  std::vector<Has> columns;  // one for each of the union's
+  bool Lacks(size_t column) const { return columns[column] == Has::kLacks; }
+};
+// The column of the union that tells kinds apart.
+inline constexpr std::string_view kKindColumn = "kind";
+
 // Who is tied to whom (graph.h). What the fragments read are columns of the event.
 struct Graph {
   std::string name;
@@ -151,6 +163,7 @@ struct Allowance {
 // What may be frozen, limited or held for later events: an account, a card, a person.
 struct StandingKind {
   std::string name;
+  std::vector<size_t> on;       // the event kinds that it binds, rising; empty: all
   std::vector<size_t> columns;  // of the event: which of them name such a subject
   table::Type type;             // of these
   int amount = -1;              // event column that limits are held against; -1: there is none
@@ -169,7 +182,10 @@ struct RuleStanding {
 
 struct Rule {
   std::string id;
-  Fragment when;
+  Fragment when;           // as the pack has it
+  std::vector<size_t> on;  // the event kinds that it is for, rising; empty: all
+  Fragment condition;      // what is evaluated: `when`, FALSE on other kinds
+  size_t when_begin = 0;   // of `when` in the condition's text
   Action then = Action::kReview;
   bool shadow = false;  // its hits are recorded and never act
   Bilingual reason;
@@ -201,8 +217,9 @@ struct RawFile {
 
 struct Source {
   std::string name;
+  size_t kind = 0;  // of the events that it gives
   RawFile file;
-  Fragment sql;  // SELECT … FROM input: the event table's columns, in arrival order
+  Fragment sql;  // SELECT … FROM input: the columns of that kind, in arrival order
   Where where;
 };
 
@@ -222,6 +239,7 @@ inline constexpr size_t kPackFilesMax = 1'000;
 inline constexpr size_t kPackRulesMax = 2'000;
 inline constexpr size_t kPackFeaturesMax = 2'000;
 inline constexpr size_t kPackColumnsMax = 500;
+inline constexpr size_t kPackKindsMax = 16;
 inline constexpr size_t kPackGraphsMax = 16;
 inline constexpr size_t kGraphValuesMax = 8;
 inline constexpr size_t kPackListsMax = 100;
@@ -249,10 +267,11 @@ struct Pack {
   Action default_action = Action::kReview;
   // The least action where a graph's search met a bound. Unless the pack says it, default_action.
   Action truncated_action = Action::kReview;
-  std::string event_table;  // "txn"
-  std::string key;          // column that identifies an event
-  std::string time;         // column of its time
-  std::vector<EventColumn> columns;
+  std::vector<EventKind> kinds;      // at least one, in the pack's order
+  std::string event_table;           // "txn"; of several: "payment, login"
+  std::string key;                   // column that identifies an event, of all kinds
+  std::string time;                  // column of its time, of all kinds
+  std::vector<EventColumn> columns;  // of the union
   std::vector<std::pair<std::string, Fragment>> windows;
   std::vector<Graph> graphs;
   std::vector<List> lists;
@@ -270,11 +289,24 @@ struct Pack {
   PackFiles files;  // what the hash covers: the kinds of file above
 
   table::Schema schema() const;
+  // Of the union; -1 where there is one kind.
+  int kind_column() const { return kinds.size() > 1 ? 0 : -1; }
+  const EventKind* FindKind(std::string_view name) const;
+  // Whether a valid event is of one of these kinds; none: of any.
+  bool IsOn(const std::vector<size_t>& on, const table::Row& event) const;
   const Source* FindSource(std::string_view name) const;
   const Label* FindLabel(std::string_view source) const;
   const List* FindList(std::string_view name) const;
   const Reference* FindReference(std::string_view name) const;
 };
+
+// Whether an event of these values is one of the pack's kinds: it says which, has what that kind
+// needs and nothing that it lacks. kInvalidArgument, its field the column.
+Result<void> CheckKind(const Pack& pack, const table::Row& columns);
+
+// The table of events of a pack of this content that has one; empty otherwise. For content that was
+// a pack when it was kept.
+std::string SoleEventTable(const PackFiles& files);
 
 // SHA-256 over each file's path and content, each with its length before it.
 Digest ContentHash(const PackFiles& files);

@@ -46,6 +46,7 @@ Result<StandingKind> ReadKind(const TomlNode::Entry& entry, const Pack& pack) {
     kind.type = type;
     kind.columns.push_back(column);
   }
+  FUQI_ASSIGN_OR_RETURN(kind.on, internal::ReadOn(node, pack));
   FUQI_ASSIGN_OR_RETURN(std::optional<TomlNode> amount, node.Optional<TomlNode>("amount"));
   if (amount) {
     FUQI_ASSIGN_OR_RETURN(size_t column, ReadColumn(*amount, pack));

@@ -345,8 +345,7 @@ Result<std::optional<Outcome>> Partition::Impl::Repeated(uint64_t seq, const Dig
       return std::optional<Outcome>();
     }
     FUQI_ASSIGN_OR_RETURN(auto publish, PublishBy(stored.publish_seq));
-    FUQI_ASSIGN_OR_RETURN(table::Row row, DecodeEventRow(publish->events, *record));
-    FUQI_ASSIGN_OR_RETURN(row, AdaptRow(publish->events, row, pack->event_schema()));
+    FUQI_ASSIGN_OR_RETURN(table::Row row, EventRow(*publish, *record, *pack));
     Bytes stored_content;
     table::EncodeRow(pack->event_schema(), row.values(), stored_content);
     same = stored_content == content;

@@ -134,6 +134,7 @@ Result<PublishRecord> DecodePublish(const Record& record) {
                "the pack's content does not have the hash {} that its record states",
                ToHex(publish.hash));
   }
+  publish.sole_table = SoleEventTable(publish.files);
   return publish;
 }
 

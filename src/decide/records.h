@@ -50,6 +50,7 @@ struct PublishRecord {
   table::Schema features;
   std::vector<std::string> rules;  // ids
   PackFiles files;
+  std::string sole_table;  // SoleEventTable(files); not written
 };
 void EncodePublish(const PublishRecord& publish, EncodedRecord& out);
 // kCorrupt where the content does not have the hash that the core states.

@@ -203,7 +203,7 @@ TEST(Reference, NamesWhatIsWrong) {
   EXPECT_THAT(fault(PackWithReference("file = \"references/limit.csv\"\n", "")),
               HasSubstr("no reference of the pack names this file"));
   EXPECT_THAT(fault(PackWithReference("kind = \"reference\"", "kind = \"event\"")),
-              HasSubstr("one table of events"));
+              HasSubstr("table.limit.key: the value is of type array"));
 }
 
 class ReferenceBatch : public SourceFiles {};

@@ -103,6 +103,8 @@ class Reader {
   Result<void> ReadEvent(const TomlNode& node);
   Result<Expectation> ReadExpectation(const TomlNode& node) const;
   Result<void> SetValue(const TomlNode::Entry& entry, Values& values) const;
+  // The scenario's defaults where the event says nothing, as far as its kind has such columns.
+  Result<void> AddDefaults(Values& values) const;
   Result<std::vector<size_t>> RuleIndexes(const TomlNode& node) const;
   Result<table::Row> MakeRow(const TomlNode& node, const Values& values, uint64_t n) const;
   // Moves the clock by "+3 h", "-2 days", or to a time.
@@ -258,9 +260,26 @@ Result<table::Row> Reader::MakeRow(const TomlNode& node, const Values& values, u
   return row;
 }
 
+Result<void> Reader::AddDefaults(Values& values) const {
+  const EventKind* kind = nullptr;
+  if (const int column = pack_.pack().kind_column(); column >= 0) {
+    const Values& given = values.contains(static_cast<size_t>(column)) ? values : defaults_;
+    if (const auto named = given.find(static_cast<size_t>(column)); named != given.end()) {
+      FUQI_ASSIGN_OR_RETURN(std::string name, named->second.As<std::string>());
+      kind = pack_.pack().FindKind(name);
+    }
+  }
+  for (const auto& [column, value] : defaults_) {
+    if (kind == nullptr || !kind->Lacks(column)) {
+      values.try_emplace(column, value);
+    }
+  }
+  return {};
+}
+
 Result<void> Reader::ReadEvent(const TomlNode& node) {
   FUQI_ASSIGN_OR_RETURN(std::vector<TomlNode::Entry> entries, node.Entries());
-  Values values = defaults_;
+  Values values;
   std::optional<TomlNode> at;
   int64_t repeat = 1;
   Duration every;
@@ -286,6 +305,7 @@ Result<void> Reader::ReadEvent(const TomlNode& node) {
       FUQI_RETURN_IF_ERROR(SetValue(entry, values));
     }
   }
+  FUQI_RETURN_IF_ERROR(AddDefaults(values));
   if (at) {
     FUQI_RETURN_IF_ERROR(MoveTo(*at));
   }
@@ -419,7 +439,7 @@ class Coverage {
                                 "rule '{}': no scenario misses it by this comparison ({}) alone, "
                                 "and only just",
                                 rule.id, comparison.name)
-                                .At(rule.when.At(comparison.position)));
+                                .At(rule.condition.At(comparison.position)));
         }
       }
     }

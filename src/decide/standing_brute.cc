@@ -20,10 +20,14 @@ int128 PeriodBegin(const Allowance& allowance, int128 ts) {
 }  // namespace
 
 bool BruteStanding::Names(const Set& set, const Event& event) const {
-  return std::ranges::any_of(pack_.pack().standing[set.kind].columns, [&](size_t column) {
-    const Datum& value = event.columns[column];
-    return !value.is_null() && table::Same(value, set.subject[0]);
-  });
+  const StandingKind& kind = pack_.pack().standing[set.kind];
+  const bool is_on = kind.on.empty() || std::ranges::any_of(kind.on, [&](size_t k) {
+                       return event.columns[0].text() == pack_.pack().kinds[k].name;
+                     });
+  return is_on && std::ranges::any_of(kind.columns, [&](size_t column) {
+           const Datum& value = event.columns[column];
+           return !value.is_null() && table::Same(value, set.subject[0]);
+         });
 }
 
 Datum BruteStanding::AmountFor(const Set& set, const Event& event) const {

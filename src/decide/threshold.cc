@@ -22,11 +22,15 @@ void Find(const sql::Expr& expr, ExprPath& path, std::vector<ExprPath>& out) {
     out.push_back(path);
     return;
   }
-  if (expr.kind == Kind::kAnd || expr.kind == Kind::kOr || expr.kind == Kind::kNot) {
+  const bool is_case = expr.kind == Kind::kCase;
+  if (expr.kind == Kind::kAnd || expr.kind == Kind::kOr || expr.kind == Kind::kNot || is_case) {
     for (size_t i = 0; i < expr.children.size(); ++i) {
-      path.push_back(i);
-      Find(expr.children[i], path, out);
-      path.pop_back();
+      const bool is_test = is_case && i % 2 == 0 && i + 1 < expr.children.size();
+      if (!is_test) {
+        path.push_back(i);
+        Find(expr.children[i], path, out);
+        path.pop_back();
+      }
     }
   }
 }

@@ -1,6 +1,7 @@
 #pragma once
 
-// The thresholds of a rule: comparisons of a number with a constant, joined by AND, OR and NOT.
+// The thresholds of a rule: comparisons of a number with a constant, joined by AND, OR, NOT and as
+// what a CASE gives.
 
 #include <vector>
 

@@ -311,10 +311,10 @@ TunedThreshold Tuner::Impl::Tune(const Watch& watch, const ExprPath& path) const
     ++tuned.flat_to;
   }
   // The condition of a score's band is ours, not a line of the pack.
-  if (tuned.best != tuned.now && core.pack().pack().rules[rule].score < 0) {
-    tuned.better_when =
-        WithNumber(core.pack().pack().rules[rule].when.text, Literal(comparison).position,
-                   tuned.points[tuned.best].threshold);
+  const Rule& tuned_rule = core.pack().pack().rules[rule];
+  if (tuned.best != tuned.now && tuned_rule.score < 0) {
+    const int64_t at = Literal(comparison).position - static_cast<int64_t>(tuned_rule.when_begin);
+    tuned.better_when = WithNumber(tuned_rule.when.text, at, tuned.points[tuned.best].threshold);
   }
   return tuned;
 }

@@ -217,13 +217,6 @@ void AddLogOption(Cli& cli, CLI::App& command, std::string& dir) {
       ->type_name("DIR");
 }
 
-void AddSourceOptions(Cli& cli, CLI::App& command, std::string& source, std::string& input) {
-  command.add_option("--source", source, cli.Text("Name of the pack's source that maps the file"))
-      ->required()
-      ->type_name("NAME");
-  command.add_option("--input", input, cli.Text("The raw file"))->required()->type_name("FILE");
-}
-
 int RunCli(const std::vector<std::string>& arguments, Context& context) {
   context.language = ChooseLanguage(arguments);
   context.home = DefaultHome();

@@ -78,9 +78,6 @@ void AddGenerateCommands(Cli& cli);   // generate
 // --log, by which a command over one log names its folder.
 void AddLogOption(Cli& cli, CLI::App& command, std::string& dir);
 
-// --source and --input, which every command over a pack's raw file takes.
-void AddSourceOptions(Cli& cli, CLI::App& command, std::string& source, std::string& input);
-
 // Runs one command line, without the program's name. Looks at --lang and the environment first, so
 // that everything printed, help included, is in one language.
 int RunCli(const std::vector<std::string>& arguments, Context& context);

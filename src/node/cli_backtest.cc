@@ -443,7 +443,7 @@ Result<int> RunBacktest(const BacktestArguments& arguments, Context& context) {
   if (arguments.standing != "own" && arguments.standing != "log") {
     return Err(ErrorCode::kUsage, "--standing takes own or log, not '{}'", arguments.standing);
   }
-  if (arguments.standing == "log" && !arguments.input.input.empty()) {
+  if (arguments.standing == "log" && !arguments.input.files.inputs.empty()) {
     return Err(ErrorCode::kUsage, "--standing log needs the events of a log");
   }
   if (!arguments.chart.empty()) {
@@ -453,8 +453,9 @@ Result<int> RunBacktest(const BacktestArguments& arguments, Context& context) {
   FUQI_ASSIGN_OR_RETURN(auto before, FindVersion(arguments.before, arguments.input.log, *binder));
   FUQI_ASSIGN_OR_RETURN(auto after, FindVersion(arguments.after, arguments.input.log, *binder));
   OwnerEngine owner(context.home);
-  FUQI_ASSIGN_OR_RETURN(std::optional<decide::Labels> labels,
-                        ReadLabels(arguments.input, owner, *after, *binder));
+  FUQI_ASSIGN_OR_RETURN(
+      std::optional<decide::Labels> labels,
+      ReadLabels(arguments.input.labels, arguments.input.files.sources, owner, *after, *binder));
   Progress progress(context, Tr("events decided twice", context.language));
   decide::BacktestOptions options{.labels = labels ? &*labels : nullptr,
                                   .amount = arguments.amount,

@@ -19,6 +19,7 @@ using decide::MineResult;
 struct MineArguments {
   std::string dir;
   EventInput input;
+  std::string on;
   decide::MineOptions options;
 };
 
@@ -57,9 +58,10 @@ std::vector<std::string> FreeIds(const decide::Pack& pack, size_t count) {
 
 std::string RuleToml(const MineData& data, const MinedRule& rule, const std::string& id) {
   return fmt::format(
-      "[[rule]]\nid = \"{}\"\nwhen = {}\nthen = \"review\"\nshadow = true\n"
+      "[[rule]]\nid = \"{}\"\n{}when = {}\nthen = \"review\"\nshadow = true\n"
       "reason = {{ zh = {}, en = {} }}\n",
-      id, JsonString(decide::ConditionsSql(data, rule)),
+      id, data.on.empty() ? "" : fmt::format("on = \"{}\"\n", data.on),
+      JsonString(decide::ConditionsSql(data, rule)),
       JsonString(ReasonStub(data, rule, Language::kChinese)),
       JsonString(ReasonStub(data, rule, Language::kEnglish)));
 }
@@ -152,9 +154,15 @@ Result<int> RunMine(const MineArguments& arguments, Context& context) {
   FUQI_ASSIGN_OR_RETURN(std::unique_ptr<table::Binder> binder, table::Binder::Open());
   FUQI_ASSIGN_OR_RETURN(auto pack, FindVersion(arguments.dir, arguments.input.log, *binder));
   OwnerEngine owner(context.home);
-  FUQI_ASSIGN_OR_RETURN(std::optional<decide::Labels> labels,
-                        ReadLabels(arguments.input, owner, *pack, *binder));
-  decide::MineCollector collector(pack, *labels);
+  FUQI_ASSIGN_OR_RETURN(
+      std::optional<decide::Labels> labels,
+      ReadLabels(arguments.input.labels, arguments.input.files.sources, owner, *pack, *binder));
+  const decide::EventKind* on = pack->pack().FindKind(arguments.on);
+  if (on == nullptr && !arguments.on.empty()) {
+    return Err(ErrorCode::kUsage, "the pack has no table of events '{}'; there are: {}",
+               arguments.on, pack->pack().event_table);
+  }
+  decide::MineCollector collector(pack, *labels, on);
   MineData data;
   {
     Progress progress(context, Tr("events decided", context.language));
@@ -189,6 +197,10 @@ void AddMineCommand(Cli& cli) {
                   [arguments](Context& context) { return RunMine(*arguments, context); });
   command->add_option("DIR", arguments->dir, cli.Text("Folder of the pack"))->required();
   AddEventInput(cli, *command, arguments->input);
+  command
+      ->add_option("--on", arguments->on,
+                   cli.Text("Table of events that the rules are for (default: all of the pack's)"))
+      ->type_name("TABLE");
   auto number = [&](const char* name, auto& value, const std::string& help) {
     command->add_option(name, value, help)->type_name("N")->capture_default_str();
   };

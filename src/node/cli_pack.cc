@@ -7,6 +7,7 @@
 #include "decide/diff.h"
 #include "decide/scenario.h"
 #include "node/cli.h"
+#include "node/event_input.h"
 #include "node/owner_query.h"
 #include "node/print.h"
 
@@ -15,8 +16,7 @@ namespace {
 
 struct PackOptions {
   std::string dir;
-  std::string source;
-  std::string input;
+  FileInput files;
   bool lineage = false;
   bool open_lineage = false;
 };
@@ -51,11 +51,59 @@ const sql::ColumnLineage* LineageOf(const decide::CompiledPack& pack, std::strin
   return nullptr;
 }
 
+OrderedJson ColumnsJson(const decide::Pack& pack) {
+  OrderedJson columns = OrderedJson::array();
+  for (size_t i = 0; i < pack.columns.size(); ++i) {
+    const decide::EventColumn& column = pack.columns[i];
+    OrderedJson tables = OrderedJson::array();
+    for (const decide::EventKind& kind : pack.kinds) {
+      if (!kind.Lacks(i)) {
+        tables.push_back(kind.name);
+      }
+    }
+    columns.push_back({{"name", column.name},
+                       {"type", column.type.ToString()},
+                       {"nullable", column.nullable},
+                       {"class", column.class_path},
+                       {"tables", std::move(tables)}});
+  }
+  return columns;
+}
+
+OrderedJson RulesJson(const decide::Pack& pack) {
+  OrderedJson rules = OrderedJson::array();
+  for (const decide::Rule& rule : pack.rules) {
+    rules.push_back({{"id", rule.id},
+                     {"then", decide::ActionName(rule.then)},
+                     {"shadow", rule.shadow},
+                     {"clause", rule.clause}});
+    for (size_t kind : rule.on) {
+      rules.back()["on"].push_back(pack.kinds[kind].name);
+    }
+    if (rule.standing) {
+      OrderedJson standing = {{"kind", pack.standing[rule.standing->kind].name},
+                              {"subject", pack.columns[rule.standing->column].name}};
+      if (rule.standing->for_us > 0) {
+        standing["for_us"] = rule.standing->for_us;
+      }
+      const std::optional<decide::Allowance>& allowance = rule.standing->allowance;
+      if (!rule.standing->limit.empty()) {
+        standing[allowance ? "allow" : "above"] = rule.standing->limit;
+      }
+      if (allowance && allowance->per_us > 0) {
+        standing["per_us"] = allowance->per_us;
+      }
+      rules.back()["standing"] = std::move(standing);
+    }
+  }
+  return rules;
+}
+
 OrderedJson CheckJson(const decide::CompiledPack& compiled, bool lineage, Language language) {
   const decide::Pack& pack = compiled.pack();
   OrderedJson json = {{"pack", pack.name},
                       {"hash", ToHex(pack.hash)},
-                      {"event_table", pack.event_table},
+                      {"event_tables", OrderedJson::array()},
                       {"key", pack.key},
                       {"time", pack.time},
                       {"partition", pack.partition},
@@ -63,12 +111,10 @@ OrderedJson CheckJson(const decide::CompiledPack& compiled, bool lineage, Langua
                       {"default_action", decide::ActionName(pack.default_action)},
                       {"truncated_action", decide::ActionName(pack.truncated_action)},
                       {"steps_max", compiled.steps_max()}};
-  for (const decide::EventColumn& column : pack.columns) {
-    json["columns"].push_back({{"name", column.name},
-                               {"type", column.type.ToString()},
-                               {"nullable", column.nullable},
-                               {"class", column.class_path}});
+  for (const decide::EventKind& kind : pack.kinds) {
+    json["event_tables"].push_back(kind.name);
   }
+  json["columns"] = ColumnsJson(pack);
   const std::vector<int> levels = LevelsOf(compiled);
   json["features"] = OrderedJson::array();
   for (size_t i = 0; i < pack.features.size(); ++i) {
@@ -102,28 +148,7 @@ OrderedJson CheckJson(const decide::CompiledPack& compiled, bool lineage, Langua
                               {"edge_bytes", decide::GraphEdgeBytes(shape)},
                               {"vertex_bytes", decide::GraphVertexBytes(shape)}});
   }
-  json["rules"] = OrderedJson::array();
-  for (const decide::Rule& rule : pack.rules) {
-    json["rules"].push_back({{"id", rule.id},
-                             {"then", decide::ActionName(rule.then)},
-                             {"shadow", rule.shadow},
-                             {"clause", rule.clause}});
-    if (rule.standing) {
-      OrderedJson standing = {{"kind", pack.standing[rule.standing->kind].name},
-                              {"subject", pack.columns[rule.standing->column].name}};
-      if (rule.standing->for_us > 0) {
-        standing["for_us"] = rule.standing->for_us;
-      }
-      const std::optional<decide::Allowance>& allowance = rule.standing->allowance;
-      if (!rule.standing->limit.empty()) {
-        standing[allowance ? "allow" : "above"] = rule.standing->limit;
-      }
-      if (allowance && allowance->per_us > 0) {
-        standing["per_us"] = allowance->per_us;
-      }
-      json["rules"].back()["standing"] = std::move(standing);
-    }
-  }
+  json["rules"] = RulesJson(pack);
   json["findings"] = OrderedJson::array();
   for (const Error& finding : compiled.Findings()) {
     json["findings"].push_back(ErrorJson(finding, language));
@@ -153,6 +178,38 @@ void PrintGraphs(const decide::CompiledPack& compiled, Language language, std::o
        std::string(Tr("hub beyond", language)), std::string(Tr("steps an event", language)),
        std::string(Tr("bytes an edge", language)), std::string(Tr("bytes a vertex", language))},
       rows, out);
+}
+
+void PrintRules(const decide::Pack& pack, Language language, std::ostream& out) {
+  out << '\n';
+  std::vector<std::vector<std::string>> rows;
+  rows.reserve(pack.rules.size());
+  for (const decide::Rule& rule : pack.rules) {
+    std::string action(decide::ActionName(rule.then));
+    for (size_t i = 0; i < rule.on.size(); ++i) {
+      action += fmt::format("{}{}", i == 0 ? " @ " : ", ", pack.kinds[rule.on[i]].name);
+    }
+    if (rule.shadow) {
+      action += fmt::format(" ({})", Tr("shadow", language));
+    }
+    if (rule.standing) {
+      action += fmt::format(" · {}", pack.columns[rule.standing->column].name);
+      if (rule.standing->for_us > 0) {
+        action += " " + DurationIn(Duration{rule.standing->for_us}, language);
+      }
+      const std::optional<decide::Allowance>& allowance = rule.standing->allowance;
+      if (!rule.standing->limit.empty()) {
+        action += (allowance ? " Σ > " : " > ") + rule.standing->limit;
+      }
+      if (allowance && allowance->per_us > 0) {
+        action += " / " + DurationIn(Duration{allowance->per_us}, language);
+      }
+    }
+    rows.push_back({rule.id, std::move(action), rule.reason.In(language), rule.clause});
+  }
+  PrintTable({std::string(Tr("rule", language)), std::string(Tr("action", language)),
+              std::string(Tr("reason", language)), std::string(Tr("clause", language))},
+             rows, out);
 }
 
 void PrintCheck(const decide::CompiledPack& compiled, const PackOptions& options,
@@ -194,31 +251,7 @@ void PrintCheck(const decide::CompiledPack& compiled, const PackOptions& options
               std::string(Tr("exact when sharded", language)), std::string(Tr("window", language))},
              rows, out);
   PrintGraphs(compiled, language, out);
-  out << '\n';
-  rows.clear();
-  for (const decide::Rule& rule : pack.rules) {
-    std::string action(decide::ActionName(rule.then));
-    if (rule.shadow) {
-      action += fmt::format(" ({})", Tr("shadow", language));
-    }
-    if (rule.standing) {
-      action += fmt::format(" · {}", pack.columns[rule.standing->column].name);
-      if (rule.standing->for_us > 0) {
-        action += " " + DurationIn(Duration{rule.standing->for_us}, language);
-      }
-      const std::optional<decide::Allowance>& allowance = rule.standing->allowance;
-      if (!rule.standing->limit.empty()) {
-        action += (allowance ? " Σ > " : " > ") + rule.standing->limit;
-      }
-      if (allowance && allowance->per_us > 0) {
-        action += " / " + DurationIn(Duration{allowance->per_us}, language);
-      }
-    }
-    rows.push_back({rule.id, std::move(action), rule.reason.In(language), rule.clause});
-  }
-  PrintTable({std::string(Tr("rule", language)), std::string(Tr("action", language)),
-              std::string(Tr("reason", language)), std::string(Tr("clause", language))},
-             rows, out);
+  PrintRules(pack, language, out);
   if (options.lineage) {
     out << '\n';
     PrintLineage(compiled.lineage(), language, out);
@@ -318,8 +351,8 @@ Result<int> Diff(const PackOptions& options, Context& context) {
   FUQI_ASSIGN_OR_RETURN(auto compiled, CompilePackIn(options.dir, *binder));
   OwnerEngine owner(context.home);
   const decide::DataAccess access = owner.Access(*binder);
-  FUQI_ASSIGN_OR_RETURN(decide::SourcePlan plan,
-                        decide::OpenSource(access, *compiled, options.source, options.input));
+  FUQI_ASSIGN_OR_RETURN(std::vector<decide::SourceFile> files, SourceFiles(options.files));
+  FUQI_ASSIGN_OR_RETURN(decide::SourcePlan plan, decide::OpenSources(access, *compiled, files));
   Progress progress(context, Tr("events compared", context.language));
   FUQI_ASSIGN_OR_RETURN(
       decide::DiffResult diff,
@@ -370,7 +403,7 @@ void AddPackCommands(Cli& cli) {
   CLI::App* diff =
       dir(cli.Command(group, "diff", cli.Text("Compare batch and stream on a file, cell by cell"),
                       [options](Context& context) { return Diff(*options, context); }));
-  AddSourceOptions(cli, *diff, options->source, options->input);
+  AddFileInput(cli, *diff, options->files);
 }
 
 }  // namespace fuqi::node

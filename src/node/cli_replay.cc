@@ -6,6 +6,7 @@
 #include "base/messages.h"
 #include "decide/replay.h"
 #include "node/cli.h"
+#include "node/event_input.h"
 #include "node/owner_query.h"
 #include "node/print.h"
 
@@ -14,8 +15,7 @@ namespace {
 
 struct ReplayArguments {
   std::string dir;
-  std::string source;
-  std::string input;
+  FileInput files;
   std::string labels;
   std::string log;
   bool no_sync = false;
@@ -122,15 +122,13 @@ Result<int> Replay(const ReplayArguments& arguments, Context& context) {
   FUQI_ASSIGN_OR_RETURN(auto compiled, CompilePackIn(arguments.dir, *binder));
   OwnerEngine owner(context.home);
   const decide::DataAccess access = owner.Access(*binder);
-  FUQI_ASSIGN_OR_RETURN(decide::SourcePlan plan,
-                        decide::OpenSource(access, *compiled, arguments.source, arguments.input));
+  FUQI_ASSIGN_OR_RETURN(std::vector<decide::SourceFile> files, SourceFiles(arguments.files));
+  FUQI_ASSIGN_OR_RETURN(decide::SourcePlan plan, decide::OpenSources(access, *compiled, files));
   decide::ReplayOptions options;
-  std::optional<decide::Labels> labels;
-  if (!arguments.labels.empty()) {
-    FUQI_ASSIGN_OR_RETURN(
-        labels, decide::ReadLabels(access, *compiled, arguments.source, arguments.labels));
-    options.labels = &*labels;
-  }
+  FUQI_ASSIGN_OR_RETURN(
+      std::optional<decide::Labels> labels,
+      ReadLabels(arguments.labels, arguments.files.sources, owner, *compiled, *binder));
+  options.labels = labels ? &*labels : nullptr;
   std::unique_ptr<decide::Partition> partition;
   if (!arguments.log.empty()) {
     decide::PartitionOptions partition_options;
@@ -166,7 +164,7 @@ void AddReplayCommands(Cli& cli) {
       cli.Command(cli.root(), "replay", cli.Text("Decide the events of a file as a stream"),
                   [arguments](Context& context) { return Replay(*arguments, context); });
   command->add_option("DIR", arguments->dir, cli.Text("Folder of the pack"))->required();
-  AddSourceOptions(cli, *command, arguments->source, arguments->input);
+  AddFileInput(cli, *command, arguments->files);
   command->add_option("--labels", arguments->labels, cli.Text("File of what is known to be bad"))
       ->type_name("FILE");
   command

@@ -186,8 +186,9 @@ Result<int> RunTune(TuneArguments arguments, Context& context) {
   FUQI_ASSIGN_OR_RETURN(std::unique_ptr<table::Binder> binder, table::Binder::Open());
   FUQI_ASSIGN_OR_RETURN(auto pack, FindVersion(arguments.dir, arguments.input.log, *binder));
   OwnerEngine owner(context.home);
-  FUQI_ASSIGN_OR_RETURN(std::optional<decide::Labels> labels,
-                        ReadLabels(arguments.input, owner, *pack, *binder));
+  FUQI_ASSIGN_OR_RETURN(
+      std::optional<decide::Labels> labels,
+      ReadLabels(arguments.input.labels, arguments.input.files.sources, owner, *pack, *binder));
   FUQI_ASSIGN_OR_RETURN(decide::Tuner tuner,
                         decide::Tuner::Start(pack, *labels, arguments.options));
   Progress progress(context, Tr("events decided", context.language));

@@ -14,14 +14,42 @@ bool IsHashBeginning(const std::string& name) {
          name.find_first_not_of("0123456789abcdef") == std::string::npos;
 }
 
+void AddFiles(Cli& cli, CLI::App& command, FileInput& files, bool required) {
+  command
+      .add_option("--source", files.sources,
+                  cli.Text("Name of the pack's source that maps the file; may be repeated, each "
+                           "with its --input: the events come by time"))
+      ->allow_extra_args(false)
+      ->required(required)
+      ->type_name("NAME");
+  command.add_option("--input", files.inputs, cli.Text("The raw file"))
+      ->allow_extra_args(false)
+      ->required(required)
+      ->type_name("FILE");
+}
+
 }  // namespace
 
+void AddFileInput(Cli& cli, CLI::App& command, FileInput& files) {
+  AddFiles(cli, command, files, true);
+}
+
+Result<std::vector<decide::SourceFile>> SourceFiles(const FileInput& files) {
+  if (files.sources.size() != files.inputs.size()) {
+    return Err(ErrorCode::kUsage,
+               "{} times --source and {} times --input: each file is read by a source of its own",
+               files.sources.size(), files.inputs.size());
+  }
+  std::vector<decide::SourceFile> pairs;
+  pairs.reserve(files.inputs.size());
+  for (size_t i = 0; i < files.inputs.size(); ++i) {
+    pairs.push_back({files.sources[i], files.inputs[i]});
+  }
+  return pairs;
+}
+
 void AddEventInput(Cli& cli, CLI::App& command, EventInput& input) {
-  command
-      .add_option("--source", input.source,
-                  cli.Text("Name of the pack's source that maps the file, and of its labels"))
-      ->type_name("NAME");
-  command.add_option("--input", input.input, cli.Text("The raw file"))->type_name("FILE");
+  AddFiles(cli, command, input.files, false);
   command.add_option("--labels", input.labels, cli.Text("File of what is known to be bad"))
       ->type_name("FILE");
   command
@@ -31,13 +59,17 @@ void AddEventInput(Cli& cli, CLI::App& command, EventInput& input) {
 }
 
 Result<void> CheckEventInput(const EventInput& input) {
-  if (input.input.empty() && input.log.empty()) {
+  const auto& [sources, inputs] = input.files;
+  if (inputs.empty() && input.log.empty()) {
     return Err(ErrorCode::kUsage, "events come from --source and --input, or from --log");
   }
-  if (!input.input.empty() && input.source.empty()) {
+  if (!inputs.empty() && sources.empty()) {
     return Err(ErrorCode::kUsage, "--input needs --source, which says how the file is read");
   }
-  if (!input.labels.empty() && input.source.empty()) {
+  if (!inputs.empty()) {
+    FUQI_RETURN_IF_ERROR(SourceFiles(input.files));
+  }
+  if (!input.labels.empty() && sources.empty()) {
     return Err(ErrorCode::kUsage, "--labels needs --source, which says how the labels are read");
   }
   return {};
@@ -77,26 +109,29 @@ Result<std::shared_ptr<const decide::CompiledPack>> FindVersion(const std::strin
   return decide::CompiledPack::Compile(std::move(pack), binder);
 }
 
-Result<std::optional<decide::Labels>> ReadLabels(const EventInput& input, OwnerEngine& owner,
+Result<std::optional<decide::Labels>> ReadLabels(const std::string& labels,
+                                                 const std::vector<std::string>& sources,
+                                                 OwnerEngine& owner,
                                                  const decide::CompiledPack& pack,
                                                  table::Binder& binder) {
-  if (input.labels.empty()) {
+  if (labels.empty()) {
     return std::optional<decide::Labels>();
   }
-  FUQI_ASSIGN_OR_RETURN(decide::Labels labels,
-                        decide::ReadLabels(owner.Access(binder), pack, input.source, input.labels));
-  return std::optional<decide::Labels>(std::move(labels));
+  FUQI_ASSIGN_OR_RETURN(decide::Labels read,
+                        decide::ReadLabels(owner.Access(binder), pack,
+                                           decide::LabelledSource(pack.pack(), sources), labels));
+  return std::optional<decide::Labels>(std::move(read));
 }
 
 Result<void> Feed(const EventInput& input, OwnerEngine& owner, const decide::CompiledPack& pack,
                   table::Binder& binder, const decide::TakeEvent& take,
                   const decide::TakeChange& change) {
-  if (input.input.empty()) {
+  if (input.files.inputs.empty()) {
     return decide::FeedLog(SystemDisk(), input.log, pack, take, change);
   }
   const decide::DataAccess access = owner.Access(binder);
-  FUQI_ASSIGN_OR_RETURN(decide::SourcePlan plan,
-                        decide::OpenSource(access, pack, input.source, input.input));
+  FUQI_ASSIGN_OR_RETURN(std::vector<decide::SourceFile> files, SourceFiles(input.files));
+  FUQI_ASSIGN_OR_RETURN(decide::SourcePlan plan, decide::OpenSources(access, pack, files));
   FUQI_ASSIGN_OR_RETURN(decide::SourceReader reader,
                         decide::SourceReader::Open(access, pack, plan));
   FUQI_RETURN_IF_ERROR(decide::FeedSource(reader, pack, take));

@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "decide/feed.h"
 #include "node/cli.h"
@@ -12,16 +13,25 @@
 
 namespace fuqi::node {
 
+// Raw files and what maps them: --source and --input, as often as there are files.
+struct FileInput {
+  std::vector<std::string> sources;
+  std::vector<std::string> inputs;
+};
+// Both required.
+void AddFileInput(Cli& cli, CLI::App& command, FileInput& files);
+// The n-th --input is read by the n-th --source. kUsage: not as many of one as of the other.
+Result<std::vector<decide::SourceFile>> SourceFiles(const FileInput& files);
+
 struct EventInput {
-  std::string source;
-  std::string input;
+  FileInput files;
   std::string labels;
   std::string log;
 };
 
 // --source, --input, --labels and --log.
 void AddEventInput(Cli& cli, CLI::App& command, EventInput& input);
-// kUsage unless the options name one file or one log, and labels a source.
+// kUsage unless the options name files with their sources or one log, and labels a source.
 Result<void> CheckEventInput(const EventInput& input);
 
 // A pack version: a folder, or the first digits of the hash of a version that the log in `log` had.
@@ -30,8 +40,10 @@ Result<std::shared_ptr<const decide::CompiledPack>> FindVersion(const std::strin
                                                                 const std::string& log,
                                                                 table::Binder& binder);
 
-// The labels that the input names, if any.
-Result<std::optional<decide::Labels>> ReadLabels(const EventInput& input, OwnerEngine& owner,
+// The labels in this file, if any: of the first of the sources that has labels.
+Result<std::optional<decide::Labels>> ReadLabels(const std::string& labels,
+                                                 const std::vector<std::string>& sources,
+                                                 OwnerEngine& owner,
                                                  const decide::CompiledPack& pack,
                                                  table::Binder& binder);
 // Every event of the input, as `pack`'s table has them, and what changed committed state between
