@@ -67,8 +67,9 @@ std::vector<Scene> Scenes() {
        .words = {{"card", accounts},
                  {"merchant", {"m1", "m2", "m3", "m4", "m5"}},
                  {"country", {"CN", "CN", "SG", "FR"}},
-                 {"device", {"", "d1", "d2"}}},
-       .of_past_features = {"new_merchants_1h"},
+                 {"device", {"", "d1", "d2"}},
+                 {"changed", {"", "", "password", "phone"}}},
+       .of_past_features = {"new_merchants_1h", "strange_logins_1h"},
        .of_tie_order = {"previous_country"}},
   };
   for (Scene& scene : scenes) {
@@ -89,9 +90,15 @@ const std::vector<Scene>& AllScenes() {
 Event MakeEvent(const Scene& scene, std::string_view id, int64_t ts_us, SeededRandom& random) {
   constexpr std::array<int64_t, 8> kCents = {0, 1, 999, 5'000, 10'000, 49'999, 50'000, 120'000};
   Event event;
+  const Pack& pack = scene.pack->pack();
+  const EventKind& kind = pack.kinds[pack.kinds.size() > 1 ? random.Below(pack.kinds.size()) : 0];
   const table::Schema& schema = scene.pack->event_schema();
   for (int i = 0; i < static_cast<int>(schema.size()); ++i) {
-    if (i == scene.pack->key_column()) {
+    if (i == pack.kind_column()) {
+      event.columns.Append(Datum::Text(kind.name));
+    } else if (kind.Lacks(static_cast<size_t>(i))) {
+      event.columns.Append(Datum::Null());
+    } else if (i == scene.pack->key_column()) {
       event.columns.Append(Datum::Text(id));
     } else if (i == scene.pack->time_column()) {
       event.columns.Append(Datum::Int(ts_us));
@@ -100,9 +107,13 @@ Event MakeEvent(const Scene& scene, std::string_view id, int64_t ts_us, SeededRa
       const int64_t cents =
           random.Chance(0.5) ? kCents[random.Below(kCents.size())] : random.Between(0, 5'000'000);
       event.columns.Append(Datum::Int(negative ? -cents : cents));
+    } else if (schema[i].type.id == table::TypeId::kBoolean) {
+      event.columns.Append(Datum::Bool(random.Chance(0.5)));
     } else {
       const std::vector<std::string>& words = scene.words.at(schema[i].name);
-      const std::string& word = words[random.Below(words.size())];
+      const std::string& drawn = words[random.Below(words.size())];
+      const bool needed = kind.columns[static_cast<size_t>(i)] == EventKind::Has::kValue;
+      const std::string& word = drawn.empty() && needed ? words.back() : drawn;
       event.columns.Append(word.empty() ? Datum::Null() : Datum::Text(word));
     }
   }
@@ -247,7 +258,7 @@ void ExpectTheBatchs(const Scene& scene, const Event& event, const Decision& dec
   ASSERT_TRUE(table::Identical(row[0], event.columns[scene.pack->key_column()]));
   for (size_t i = 0; i < features.size(); ++i) {
     ASSERT_TRUE(Agree(decision.features[i], row[1 + i]))
-        << features[i].name << " of " << event.columns[0].text() << ": "
+        << features[i].name << " of " << event.columns[scene.pack->key_column()].text() << ": "
         << table::ToText(decision.features[i], features[i].type) << " streamed, "
         << table::ToText(row[1 + i], features[i].type) << " in one batch";
   }
@@ -257,7 +268,7 @@ void ExpectTheBatchs(const Scene& scene, const Event& event, const Decision& dec
       hits.push_back(i);
     }
   }
-  ASSERT_EQ(decision.hits, hits) << event.columns[0].text();
+  ASSERT_EQ(decision.hits, hits) << event.columns[scene.pack->key_column()].text();
 }
 
 TEST(Arrival, InAnyOrderGivesTheCellsOfOneBatch) {
@@ -432,8 +443,6 @@ std::vector<Event> Shuffled(const Scene& scene, const std::vector<Event>& in_ord
   return shuffled;
 }
 
-std::string_view KeyOf(const Event& event) { return event.columns[0].text(); }
-
 TEST(Arrival, ShuffledWithinTheLatenessLeavesTheSameWindowsBehind) {
   constexpr uint64_t kSeeds = 200;
   for (const Scene& scene : AllScenes()) {
@@ -453,7 +462,10 @@ TEST(Arrival, ShuffledWithinTheLatenessLeavesTheSameWindowsBehind) {
         ASSERT_EQ(in_order.Decide(events[i], 1 + 2 * i).flags, 0u);
         ASSERT_EQ(late.Decide(shuffled[i], 1 + 2 * i).flags, 0u) << "none is out of bounds";
       }
-      const bool same_order = std::ranges::equal(events, shuffled, {}, KeyOf, KeyOf);
+      const auto key_of = [&](const Event& event) {
+        return event.columns[scene.pack->key_column()].text();
+      };
+      const bool same_order = std::ranges::equal(events, shuffled, {}, key_of, key_of);
       ASSERT_EQ(late.StateDigest() == in_order.StateDigest(), same_order);
       int64_t ts = TimeOf(scene, events.back());
       for (size_t i = 0; i < 40; ++i) {

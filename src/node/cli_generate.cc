@@ -52,23 +52,30 @@ Result<int> RunGenerate(GenerateCommand command, Context& context) {
   Disk& disk = SystemDisk();
   FUQI_RETURN_IF_ERROR(disk.MakeDirs(command.out));
   const std::string transactions = command.out + "/transactions.csv";
+  const std::string logins = command.out + "/logins.csv";
   const std::string labels = command.out + "/labels.csv";
   FUQI_RETURN_IF_ERROR(
       WriteFileAtomically(disk, transactions, AsBytes(scene::TransactionsCsv(generated))));
+  FUQI_RETURN_IF_ERROR(WriteFileAtomically(disk, logins, AsBytes(scene::LoginsCsv(generated))));
   FUQI_RETURN_IF_ERROR(WriteFileAtomically(disk, labels, AsBytes(scene::LabelsCsv(generated))));
 
   if (context.json) {
-    context.out << fmt::format(R"({{"transactions":{},"planted":{},"seed":{},"files":[{},{}]}})",
-                               generated.transactions.size(), generated.planted.size(),
-                               command.options.seed, JsonString(transactions), JsonString(labels))
-                << '\n';
+    context.out
+        << fmt::format(
+               R"({{"transactions":{},"logins":{},"planted":{},"seed":{},"files":[{},{},{}]}})",
+               generated.transactions.size(), generated.logins.size(), generated.planted.size(),
+               command.options.seed, JsonString(transactions), JsonString(logins),
+               JsonString(labels))
+        << '\n';
     return 0;
   }
-  context.out << fmt::format(fmt::runtime(Tr("{} transactions of {} accounts, {} patterns planted",
-                                             context.language)),
-                             generated.transactions.size(), generated.accounts,
-                             generated.planted.size())
-              << "\n  " << transactions << "\n  " << labels << '\n';
+  context.out << fmt::format(
+                     fmt::runtime(
+                         Tr("{} transactions and {} log-ins of {} accounts, {} patterns planted",
+                            context.language)),
+                     generated.transactions.size(), generated.logins.size(), generated.accounts,
+                     generated.planted.size())
+              << "\n  " << transactions << "\n  " << logins << "\n  " << labels << '\n';
   return 0;
 }
 
@@ -78,9 +85,12 @@ void AddGenerateCommands(Cli& cli) {
   auto command = std::make_shared<GenerateCommand>();
   CLI::App* app = cli.Command(
       cli.root(), "generate",
-      cli.Text("Make payments that never happened, with planted laundering and card fraud"),
+      cli.Text(
+          "Make payments and log-ins that never happened, with planted laundering, card fraud and "
+          "takeover"),
       [command](Context& context) { return RunGenerate(*command, context); });
-  app->add_option("DIR", command->out, cli.Text("Folder for transactions.csv and labels.csv"))
+  app->add_option("DIR", command->out,
+                  cli.Text("Folder for transactions.csv, logins.csv and labels.csv"))
       ->required();
   app->add_option("--seed", command->options.seed, cli.Text("The same seed gives the same files"))
       ->type_name("N")

@@ -622,6 +622,81 @@ TEST_F(Command, ComparesAndReplaysGeneratedEvents) {
   EXPECT_NE(ran.out.find("always (new)"), std::string::npos) << ran.out;
 }
 
+TEST_F(Command, DecidesPaymentsAndLogInsOfTheCardPackAsOneStream) {
+  const std::string data = dir_ / "data";
+  Ran ran = Run({"generate", "--seed", "3", "--accounts", "800", "--days", "14", data, "--json"});
+  ASSERT_EQ(ran.code, 0) << ran.err;
+  const Json generated = Json::parse(ran.out);
+  const std::string pack = std::string(FUQI_SOURCE_DIR) + "/packs/card";
+  const std::vector<std::string> files = {
+      "--source", "generated",        "--input", data + "/transactions.csv",
+      "--source", "generated_logins", "--input", data + "/logins.csv"};
+  auto run = [&](std::vector<std::string> arguments) {
+    arguments.insert(arguments.end(), files.begin(), files.end());
+    const Ran done = Run(std::move(arguments));
+    EXPECT_EQ(done.code, 0) << done.err << done.out;
+    return Json::parse(done.code == 0 ? done.out : "{}");
+  };
+  const Json diff = run({"pack", "diff", pack, "--json"});
+  EXPECT_EQ(diff["mismatches"], 0) << diff;
+  EXPECT_GT(diff["events"], 5'000);
+  EXPECT_GT(diff["events"], generated["logins"]);
+
+  const Json replay = run({"replay", pack, "--json"});
+  const Json logged = run({"replay", pack, "--log", dir_ / "log", "--no-sync", "--labels",
+                           data + "/labels.csv", "--json"});
+  EXPECT_EQ(replay["events"], diff["events"]);
+  EXPECT_EQ(replay["digest"], logged["digest"]);
+  for (const Json& rule : logged["rules"]) {
+    if (rule["id"] == "strange_login_then_large") {
+      EXPECT_EQ(rule["entities"]["bad_alerted"], 4) << "each account that was taken over";
+    }
+  }
+  EXPECT_EQ(Run({"reperform", "--log", dir_ / "log"}).code, 0);
+  const Json backtest = run({"backtest", pack, pack, "--segment", "kind", "--json"});
+  EXPECT_EQ(backtest["events"], replay["events"]);
+  EXPECT_EQ(backtest["segments"].size(), 2u);
+  EXPECT_EQ(Run({"backtest", pack, pack, "--log", dir_ / "log"}).code, 0);
+
+  EXPECT_EQ(Run({"replay", pack, "--source", "generated", "--input", data + "/transactions.csv",
+                 "--source", "generated_logins"})
+                .code,
+            2);
+  ran = Run({"replay", pack, "--source", "generated", "--input", data + "/logins.csv"});
+  EXPECT_EQ(ran.code, 1) << "a file of the other kind";
+}
+
+TEST_F(Command, AnEventSaysOfWhichKindItIs) {
+  const std::string pack = std::string(FUQI_SOURCE_DIR) + "/packs/card";
+  const Json login = {{"kind", "login"},  {"event_id", "l1"}, {"ts", "2026-01-01T08:30:00Z"},
+                      {"card", "c1"},     {"country", "CN"},  {"device", "d1"},
+                      {"succeeded", true}};
+  auto with = [&](const char* column, const Json& value) {
+    Json event = login;
+    event[column] = value;
+    return event.dump() + "\n";
+  };
+  const Ran ran = Run({"decide", pack}, login.dump() + "\n" + with("kind", nullptr) +
+                                            with("kind", "logon") + with("amount", "1.00") +
+                                            with("device", nullptr) + with("event_id", "l2"));
+  EXPECT_EQ(ran.code, 1);
+  std::vector<Json> answers;
+  std::istringstream lines(ran.out);
+  for (std::string line; std::getline(lines, line);) {
+    answers.push_back(Json::parse(line));
+  }
+  ASSERT_EQ(answers.size(), 6u);
+  EXPECT_EQ(answers[0]["action"], "approve");
+  EXPECT_EQ(answers[5]["action"], "approve");
+  for (auto [line, field, message] : {std::tuple(1, "kind", "one of: payment, login"),
+                                      {2, "kind", "there are: payment, login"},
+                                      {3, "amount", "the kind 'login' have no such"},
+                                      {4, "device", "'login' need one"}}) {
+    EXPECT_EQ(answers[line]["error"]["field"], field) << answers[line];
+    EXPECT_NE(answers[line].dump().find(message), std::string::npos) << answers[line];
+  }
+}
+
 TEST_F(Command, MinesRulesThatCanBePastedAndTunesThem) {
   // Few payments are large; those of more than 900 come from bad payers.
   std::string events;

@@ -14,8 +14,10 @@ namespace {
 
 constexpr std::array<std::string_view, 3> kChannels = {"transfer", "card", "payroll"};
 constexpr std::array<std::string_view, kPatterns> kNames = {
-    "fan_out", "fan_in",         "cycle",          "random",    "bipartite",
-    "stack",   "scatter_gather", "gather_scatter", "card_fraud"};
+    "fan_out", "fan_in",         "cycle",          "random",     "bipartite",
+    "stack",   "scatter_gather", "gather_scatter", "card_fraud", "takeover"};
+constexpr std::array<std::string_view, 3> kChanges = {"", "password", "phone"};
+constexpr double kLoginsPerDay = 0.3;
 
 // How one account lives. Rates are events a day.
 struct Profile {
@@ -26,6 +28,7 @@ struct Profile {
   int64_t salary_fen;
   int32_t employer;
   int32_t device;
+  int new_phone_day;             // from which on it has another device
   std::vector<int32_t> friends;  // whom it pays again and again
   std::vector<int32_t> shops;
 };
@@ -33,7 +36,10 @@ struct Profile {
 class Generator {
  public:
   explicit Generator(const GenerateOptions& options)
-      : options_(options), random_(options.seed), merchants_(std::max(20, options.accounts / 20)) {
+      : options_(options),
+        random_(options.seed),
+        logins_(SeededRandom(options.seed).Fork()),
+        merchants_(std::max(20, options.accounts / 20)) {
     out_.accounts = options.accounts;
   }
 
@@ -41,10 +47,11 @@ class Generator {
     MakeProfiles();
     for (int32_t account = 0; account < options_.accounts; ++account) {
       Live(account);
+      LogIn(account);
     }
     Plant();
-    std::stable_sort(out_.transactions.begin(), out_.transactions.end(),
-                     [](const Transaction& a, const Transaction& b) { return a.ts_us < b.ts_us; });
+    std::ranges::stable_sort(out_.transactions, {}, &Transaction::ts_us);
+    std::ranges::stable_sort(out_.logins, {}, &Login::ts_us);
     return std::move(out_);
   }
 
@@ -61,16 +68,16 @@ class Generator {
     return std::max<int64_t>(100, std::llround(static_cast<double>(median) * factor));
   }
   // A moment of a day: most in waking hours, with peaks at noon and in the evening.
-  int64_t WakingTime() {
-    const double peak = random_.Chance(0.5) ? 12.5 : 19.5;
-    const double hour = std::clamp(peak + 2.5 * random_.Normal(), 0.0, 23.99);
-    return static_cast<int64_t>(hour * 3600) * kSecondUs + random_.Between(0, 999) * 1000;
+  static int64_t WakingTime(SeededRandom& random) {
+    const double peak = random.Chance(0.5) ? 12.5 : 19.5;
+    const double hour = std::clamp(peak + 2.5 * random.Normal(), 0.0, 23.99);
+    return static_cast<int64_t>(hour * 3600) * kSecondUs + random.Between(0, 999) * 1000;
   }
   // How many events a day has when `rate` are usual: a Poisson number by counting exponential gaps.
-  int Count(double rate) {
+  static int Count(SeededRandom& random, double rate) {
     int count = 0;
-    for (double left = std::exp(-rate), product = random_.Unit(); product > left; ++count) {
-      product *= random_.Unit();
+    for (double left = std::exp(-rate), product = random.Unit(); product > left; ++count) {
+      product *= random.Unit();
     }
     return count;
   }
@@ -86,6 +93,9 @@ class Generator {
       profile.salary_fen = Around(90'000, 0.2);
       profile.employer = AnyMerchant();
       profile.device = account;
+      profile.new_phone_day = logins_.Chance(0.03)
+                                  ? static_cast<int>(logins_.Between(1, options_.days - 1))
+                                  : options_.days;
       for (int i = 0, n = 2 + static_cast<int>(random_.Below(8)); i < n; ++i) {
         profile.friends.push_back(AnyAccount());
       }
@@ -95,22 +105,49 @@ class Generator {
     }
   }
 
+  int32_t DeviceOf(int32_t account, int day) const {
+    const Profile& profile = profiles_[account];
+    return day < profile.new_phone_day ? profile.device : 2 * options_.accounts + profile.device;
+  }
+
+  // Now and then a password is mistyped or forgotten, a telephone number changed.
+  void LogIn(int32_t account) {
+    for (int day = 0; day < options_.days; ++day) {
+      for (int i = Count(logins_, kLoginsPerDay); i > 0; --i) {
+        Login login{.ts_us = options_.start_us + day * kDayUs + WakingTime(logins_),
+                    .account = account,
+                    .device = DeviceOf(account, day)};
+        login.succeeded = false;
+        while (logins_.Chance(0.05)) {
+          out_.logins.push_back(login);
+          login.ts_us += logins_.Between(10, 60) * kSecondUs;
+        }
+        login.succeeded = true;
+        if (logins_.Chance(0.006)) {
+          login.changed = logins_.Chance(0.5) ? Login::Changed::kPassword : Login::Changed::kPhone;
+        }
+        out_.logins.push_back(login);
+      }
+    }
+  }
+
   void Live(int32_t account) {
     const Profile& profile = profiles_[account];
     for (int day = 0; day < options_.days; ++day) {
       const int64_t midnight = options_.start_us + day * kDayUs;
-      for (int i = Count(profile.transfers_per_day); i > 0; --i) {
+      for (int i = Count(random_, profile.transfers_per_day); i > 0; --i) {
         const int32_t payee = random_.Chance(0.85)
                                   ? profile.friends[random_.Below(profile.friends.size())]
                                   : AnyAccount();
-        Transfer(midnight + WakingTime(), account, payee, Around(profile.usual_transfer_fen, 0.25));
+        Transfer(midnight + WakingTime(random_), account, payee,
+                 Around(profile.usual_transfer_fen, 0.25));
       }
-      for (int i = Count(profile.cards_per_day); i > 0; --i) {
+      for (int i = Count(random_, profile.cards_per_day); i > 0; --i) {
         const int32_t shop = random_.Chance(0.8)
                                  ? profile.shops[random_.Below(profile.shops.size())]
                                  : AnyMerchant();
-        Card(midnight + WakingTime(), account, shop, Around(profile.usual_card_fen, 0.8),
-             profile.device, random_.Chance(0.002), -1);
+        Card(midnight + WakingTime(random_), account, shop, Around(profile.usual_card_fen, 0.8),
+             DeviceOf(account, day), random_.Chance(0.002), -1);
       }
       if (day % 30 == profile.employer % 30) {  // all of an employer's staff on one day
         out_.transactions.push_back({.ts_us = midnight + 9 * kHourUs,
@@ -173,8 +210,9 @@ class Generator {
       for (int i = 0; i < options_.patterns[kind]; ++i) {
         current_ = static_cast<int32_t>(out_.planted.size());
         const auto pattern = static_cast<Pattern>(kind);
-        std::vector<int32_t> accounts =
-            pattern == Pattern::kCardFraud ? PlantCardFraud() : PlantLaundering(pattern);
+        std::vector<int32_t> accounts = pattern == Pattern::kCardFraud  ? PlantCardFraud()
+                                        : pattern == Pattern::kTakeover ? PlantTakeover()
+                                                                        : PlantLaundering(pattern);
         std::sort(accounts.begin(), accounts.end());
         out_.planted.push_back({pattern, std::move(accounts)});
       }
@@ -296,8 +334,33 @@ class Generator {
     return all;
   }
 
+  // Passwords are tried from a strange device until one is right and is changed; then all that the
+  // card bears is spent, at home and in daylight.
+  std::vector<int32_t> PlantTakeover() {
+    std::vector<int32_t> all = Fresh(1);
+    Login login{.account = all[0], .device = options_.accounts + current_, .succeeded = false};
+    login.ts_us = options_.start_us +
+                  random_.Between(options_.days / 3, options_.days - 2) * kDayUs +
+                  random_.Between(9, 19) * kHourUs;
+    for (int i = 0, n = static_cast<int>(random_.Between(2, 6)); i < n; ++i) {
+      out_.logins.push_back(login);
+      login.ts_us += random_.Between(20, 90) * kSecondUs;
+    }
+    login.succeeded = true;
+    login.changed = Login::Changed::kPassword;
+    out_.logins.push_back(login);
+    int64_t ts = login.ts_us;
+    for (int i = 0, n = static_cast<int>(random_.Between(1, 3)); i < n; ++i) {
+      ts += random_.Between(3, 15) * kMinuteUs;
+      Card(ts, all[0], AnyMerchant(), random_.Between(150'000, 600'000), login.device, false,
+           current_);
+    }
+    return all;
+  }
+
   const GenerateOptions& options_;
   SeededRandom random_;
+  SeededRandom logins_;  // of its own: payments are the same with and without them
   int merchants_;
   std::vector<Profile> profiles_;
   std::vector<bool> used_;
@@ -369,6 +432,17 @@ std::string TransactionsCsv(const Generated& generated) {
     out.push_back('\n');
   }
   return fmt::to_string(out);
+}
+
+std::string LoginsCsv(const Generated& generated) {
+  std::string out = "login_id,ts,account,country,device,succeeded,changed\n";
+  int64_t number = 0;
+  for (const Login& login : generated.logins) {
+    fmt::format_to(std::back_inserter(out), "l{},{},{},CN,D{},{},{}\n", ++number,
+                   TimestampToText(login.ts_us), Name(login.account, generated.accounts),
+                   login.device, login.succeeded, kChanges[static_cast<size_t>(login.changed)]);
+  }
+  return out;
 }
 
 std::string LabelsCsv(const Generated& generated) {

@@ -1,8 +1,8 @@
 #pragma once
 
-// Payments that never happened, for trying packs where no real data may be used: a seeded
-// population that earns, spends and pays its friends, with planted laundering and card fraud and
-// the labels to score against.
+// Payments and log-ins that never happened, for trying packs where no real data may be used: a
+// seeded population that earns, spends, pays its friends and looks at its accounts, with planted
+// laundering, card fraud and account takeover and the labels to score against.
 //
 // The eight laundering patterns are those of AMLSim and AMLworld [Altman et al. 2023, "Realistic
 // Synthetic Financial Transactions for Anti-Money Laundering Models", §4]: fan-out, fan-in, cycle,
@@ -29,8 +29,9 @@ enum class Pattern : uint8_t {
   kScatterGather,
   kGatherScatter,
   kCardFraud,
+  kTakeover,  // log-ins from a strange device, a changed password, large payments from it
 };
-inline constexpr int kPatterns = 9;
+inline constexpr int kPatterns = 10;
 std::string_view PatternName(Pattern pattern);  // "fan_out", …
 Result<Pattern> ParsePattern(std::string_view name);
 
@@ -40,7 +41,7 @@ struct GenerateOptions {
   int days = 60;                             // 7 … 3,650
   int64_t start_us = 1'767'225'600'000'000;  // 2026-01-01T00:00:00Z
   std::array<int, kPatterns> patterns = {2, 2, 2, 2, 2,
-                                         2, 2, 2, 6};  // how many of each are planted
+                                         2, 2, 2, 6, 4};  // how many of each are planted
 };
 
 enum class Channel : uint8_t {
@@ -60,6 +61,16 @@ struct Transaction {
   bool abroad = false;
 };
 
+// A customer's log-in to the account, from a device.
+struct Login {
+  enum class Changed : uint8_t { kNothing, kPassword, kPhone };
+  int64_t ts_us = 0;
+  int32_t account = 0;
+  int32_t device = 0;
+  bool succeeded = true;
+  Changed changed = Changed::kNothing;
+};
+
 struct Planted {
   Pattern pattern;
   std::vector<int32_t> accounts;  // each once, rising
@@ -68,6 +79,7 @@ struct Planted {
 struct Generated {
   int accounts = 0;
   std::vector<Transaction> transactions;  // by time; equal times in the order of creation
+  std::vector<Login> logins;              // likewise
   std::vector<Planted> planted;
 };
 
@@ -77,6 +89,9 @@ Result<Generated> Generate(const GenerateOptions& options);
 
 // txn_id,ts,payer,payee,amount,channel,country,device — accounts are "A…", merchants "M…".
 std::string TransactionsCsv(const Generated& generated);
+// login_id,ts,account,country,device,succeeded,changed — `changed` is "password", "phone" or
+// nothing.
+std::string LoginsCsv(const Generated& generated);
 // account,pattern,planted — one row for each account of each planted pattern.
 std::string LabelsCsv(const Generated& generated);
 

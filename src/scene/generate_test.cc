@@ -62,9 +62,11 @@ TEST(Generate, TheSameSeedGivesTheSameBytesAndAnotherSeedOthers) {
   const Generated a = Make(Small());
   EXPECT_EQ(TransactionsCsv(a), TransactionsCsv(Make(Small())));
   EXPECT_EQ(LabelsCsv(a), LabelsCsv(Make(Small())));
+  EXPECT_EQ(LoginsCsv(a), LoginsCsv(Make(Small())));
   GenerateOptions other = Small();
   other.seed = 2;
   EXPECT_NE(TransactionsCsv(a), TransactionsCsv(Make(other)));
+  EXPECT_NE(LoginsCsv(a), LoginsCsv(Make(other)));
 }
 
 TEST(Generate, TransactionsStandInTimeOrderWithPositiveAmountsAndNoSelfPayment) {
@@ -193,6 +195,65 @@ TEST(CardFraud, SmallPaymentsComeBeforeLargeOnesFromOneStrangeDevice) {
       EXPECT_EQ(t.channel, Channel::kCard);
     }
   });
+}
+
+TEST(Takeover, LargePaymentsFollowALogInFromTheSameStrangeDevice) {
+  int seen = 0;
+  for (uint64_t seed = 1; seed <= 5; ++seed) {
+    GenerateOptions options = Small();
+    options.seed = seed;
+    const Generated generated = Make(options);
+    for (size_t i = 0; i < generated.planted.size(); ++i) {
+      if (generated.planted[i].pattern != Pattern::kTakeover) {
+        continue;
+      }
+      ++seen;
+      const Flow flow = FlowOf(generated, i);
+      ASSERT_FALSE(flow.moves.empty());
+      const Transaction& first = flow.moves.front();
+      EXPECT_NE(first.device, first.payer);
+      bool changed = false;
+      int failed = 0;
+      for (const Login& login : generated.logins) {
+        if (login.device == first.device) {
+          EXPECT_EQ(login.account, first.payer);
+          EXPECT_LT(login.ts_us, first.ts_us);
+          EXPECT_GE(login.ts_us, first.ts_us - 3'600'000'000);
+          changed = changed || login.changed == Login::Changed::kPassword;
+          failed += login.succeeded ? 0 : 1;
+        }
+      }
+      EXPECT_TRUE(changed);
+      EXPECT_GE(failed, 2);
+      for (const Transaction& t : flow.moves) {
+        EXPECT_EQ(t.device, first.device);
+        EXPECT_GE(t.amount_fen, 150'000);
+        EXPECT_FALSE(t.abroad);
+      }
+    }
+  }
+  EXPECT_GE(seen, 10);
+}
+
+TEST(Generate, LogInsStandInTimeOrderAndMostSucceedFromTheAccountsOwnDevice) {
+  const Generated generated = Make(Small());
+  int own = 0;
+  int failed = 0;
+  for (size_t i = 0; i < generated.logins.size(); ++i) {
+    const Login& login = generated.logins[i];
+    EXPECT_LT(login.account, generated.accounts);
+    own += login.device == login.account ? 1 : 0;
+    failed += login.succeeded ? 0 : 1;
+    if (i > 0) {
+      EXPECT_GE(login.ts_us, generated.logins[i - 1].ts_us);
+    }
+  }
+  const auto all = static_cast<double>(generated.logins.size());
+  EXPECT_GT(all, 5'000);
+  EXPECT_GT(own / all, 0.95);
+  EXPECT_LT(own / all, 1.0) << "some have a new phone";
+  EXPECT_GT(failed, 0);
+  EXPECT_LT(failed / all, 0.1);
 }
 
 TEST(Generate, RefusesOptionsOutOfBounds) {
