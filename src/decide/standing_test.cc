@@ -316,6 +316,40 @@ Action BoundBy(const std::vector<Laid>& all, const Event& event) {
   return action;
 }
 
+StandingChange RandomChange(SeededRandom& random, const std::vector<Laid>& all) {
+  const std::string subject = fmt::format("{}{}", random.Chance(0.5) ? 'a' : 'b', random.Below(5));
+  const auto kind = random.Below(3);
+  if (kind == 1) {
+    return Release(subject);
+  }
+  if (kind == 2) {
+    return Undo(all.empty() ? 7 : all[random.Below(all.size())].decision);
+  }
+  const bool limited = random.Chance(0.6);
+  StandingChange change =
+      Set(subject, static_cast<Action>(random.Between(1, 6)),
+          random.Chance(0.5) ? kForEver : kStartUs + random.Between(0, 20) * kDayUs,
+          limited ? "900.00" : "");
+  if (limited && random.Chance(0.7)) {
+    change.allowance = {random.Between(0, 2) * kDayUs, 0};
+  }
+  return change;
+}
+
+// What a person's change does to the plain list.
+void Note(const StandingChange& change, std::vector<Laid>& all) {
+  using Op = StandingChange::Op;
+  for (Laid& one : all) {
+    one.gone = one.gone || (change.op == Op::kRelease && one.subject == change.subject) ||
+               (change.op == Op::kUndo && one.decision == change.decision_seq);
+  }
+  if (change.op == Op::kSet) {
+    all.push_back({change.subject, change.action,
+                   change.limit.empty() ? std::nullopt : std::optional<int64_t>(90'000),
+                   change.until_us, 0, change.allowance});
+  }
+}
+
 TEST(StandingProperty, BindsWhatAPlainListOfAllThatWasSetBinds) {
   size_t bound = 0;
   size_t undone = 0;
@@ -328,35 +362,11 @@ TEST(StandingProperty, BindsWhatAPlainListOfAllThatWasSetBinds) {
     for (const Event& event : RandomPayments(seed, 150)) {
       if (random.Chance(0.2)) {
         // A person does something; what is refused changes nothing.
-        StandingChange change;
-        const std::string subject =
-            fmt::format("{}{}", random.Chance(0.5) ? 'a' : 'b', random.Below(5));
-        const auto kind = random.Below(3);
-        if (kind == 0) {
-          const bool limited = random.Chance(0.6);
-          change = Set(subject, static_cast<Action>(random.Between(1, 6)),
-                       random.Chance(0.5) ? kForEver : kStartUs + random.Between(0, 20) * kDayUs,
-                       limited ? "900.00" : "");
-          if (limited && random.Chance(0.7)) {
-            change.allowance = {random.Between(0, 2) * kDayUs, 0};
-          }
-        } else if (kind == 1) {
-          change = Release(subject);
-        } else {
-          change = Undo(all.empty() ? 7 : all[random.Below(all.size())].decision);
-        }
+        const StandingChange change = RandomChange(random, all);
         if (core.committed().Validate(change)) {
           ASSERT_TRUE(core.Apply(change, seq++).has_value());
-          for (Laid& one : all) {
-            one.gone = one.gone || (kind == 1 && one.subject == subject) ||
-                       (kind == 2 && one.decision == change.decision_seq);
-          }
-          undone += kind == 2 ? 1 : 0;
-          if (kind == 0) {
-            all.push_back({subject, change.action,
-                           change.limit.empty() ? std::nullopt : std::optional<int64_t>(90'000),
-                           change.until_us, 0, change.allowance});
-          }
+          undone += change.op == StandingChange::Op::kUndo ? 1 : 0;
+          Note(change, all);
         }
       }
       if (random.Chance(0.05)) {

@@ -98,6 +98,35 @@ void PrintMet(const decide::Explanation& e, Language language, std::ostream& out
   }
 }
 
+OrderedJson StandingJson(const decide::Explanation::Standing& standing) {
+  OrderedJson one = {{"kind", standing.kind},
+                     {standing.lookup.empty() ? "column" : "lookup",
+                      standing.lookup.empty() ? standing.column : standing.lookup},
+                     {"subject", standing.subject},
+                     {"action", decide::ActionName(standing.action)},
+                     {"reason", {{"zh", standing.reason.zh}, {"en", standing.reason.en}}},
+                     {"record", standing.record},
+                     {"by", standing.by},
+                     {"set_for", {{"zh", standing.set_for.zh}, {"en", standing.set_for.en}}}};
+  if (!standing.decision_id.empty()) {
+    one["decision_id"] = standing.decision_id;
+    one["rule"] = standing.rule;
+  }
+  if (standing.until_us != decide::kForEver) {
+    one["until"] = Rfc3339(standing.until_us);
+  }
+  if (!standing.allowed.empty()) {
+    one["allow"] = standing.allowed;
+    if (standing.per_us > 0) {
+      one["per"] = DurationToText(Duration{standing.per_us});
+    }
+    if (!standing.remains.empty()) {
+      one["remains"] = standing.remains;
+    }
+  }
+  return one;
+}
+
 OrderedJson ExplanationJson(const decide::Explanation& e) {
   OrderedJson json = {{"decision_id", e.decision_id},
                       {"pack", e.pack},
@@ -149,32 +178,7 @@ OrderedJson ExplanationJson(const decide::Explanation& e) {
   }
   json["standing"] = OrderedJson::array();
   for (const auto& standing : e.standing) {
-    OrderedJson one = {{"kind", standing.kind},
-                       {standing.lookup.empty() ? "column" : "lookup",
-                        standing.lookup.empty() ? standing.column : standing.lookup},
-                       {"subject", standing.subject},
-                       {"action", decide::ActionName(standing.action)},
-                       {"reason", {{"zh", standing.reason.zh}, {"en", standing.reason.en}}},
-                       {"record", standing.record},
-                       {"by", standing.by},
-                       {"set_for", {{"zh", standing.set_for.zh}, {"en", standing.set_for.en}}}};
-    if (!standing.decision_id.empty()) {
-      one["decision_id"] = standing.decision_id;
-      one["rule"] = standing.rule;
-    }
-    if (standing.until_us != decide::kForEver) {
-      one["until"] = Rfc3339(standing.until_us);
-    }
-    if (!standing.allowed.empty()) {
-      one["allow"] = standing.allowed;
-      if (standing.per_us > 0) {
-        one["per"] = DurationToText(Duration{standing.per_us});
-      }
-      if (!standing.remains.empty()) {
-        one["remains"] = standing.remains;
-      }
-    }
-    json["standing"].push_back(std::move(one));
+    json["standing"].push_back(StandingJson(standing));
   }
   for (const auto& feature : e.features) {
     OrderedJson lineage = OrderedJson::array();

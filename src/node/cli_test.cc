@@ -357,14 +357,9 @@ TEST_F(Command, ShowsSetsReleasesAndUndoesWhatStands) {
       "reason = { zh = \"受限\", en = \"bound\" }\n";
   dir_.Write("pack/pack.toml", pack);
   const std::string log = dir_ / "log";
-  std::string last;
-  const auto action = [&](const std::string& id, const std::string& amount,
-                          const std::string& payer = "A") {
-    std::string line = Line(id, amount);
-    line.replace(line.find("\"A\""), 3, '"' + payer + '"');
-    const Ran ran = Run({"decide", dir_ / "pack", "--log", log}, line);
+  const auto action = [&](const std::string& id, const std::string& amount) {
+    const Ran ran = Run({"decide", dir_ / "pack", "--log", log}, Line(id, amount));
     const Json decision = Json::parse(ran.out);
-    last = decision["decision_id"];
     return decision["action"].get<std::string>() + (decision.contains("standing") ? "!" : "");
   };
   EXPECT_EQ(action("a", "1500"), "block");
@@ -402,25 +397,38 @@ TEST_F(Command, ShowsSetsReleasesAndUndoesWhatStands) {
       Run({"standing", "release", "account", "A", "--reason", "cleared", "--log", log});
   EXPECT_EQ(none.code, 1);
   EXPECT_NE(none.err.find("nothing like this stands"), std::string::npos) << none.err;
+  EXPECT_NE(Run({"standing", "show", "--log", log}).out.find("0 actions stand"), std::string::npos);
+  EXPECT_EQ(Run({"reperform", "--log", log}).code, 0);
+}
 
-  const std::vector<std::string> allow = {"standing", "set",   "account", "C",     "hold",
+TEST_F(Command, AllowsSoMuchAndTellsWhatRemains) {
+  dir_.Write("pack/pack.toml", decide::SmallPackWith("[feature]",
+                                                     "[standing.account]\ncolumns = [\"payer\"]\n"
+                                                     "amount = \"amount\"\nreason = { zh = "
+                                                     "\"受限\", en = \"bound\" }\n\n[feature]"));
+  const std::string log = dir_ / "log";
+  const auto pay = [&](const std::string& id, const std::string& amount) {
+    return Json::parse(Run({"decide", dir_ / "pack", "--log", log}, Line(id, amount)).out);
+  };
+  EXPECT_EQ(pay("f", "0")["action"], "approve");
+  const std::vector<std::string> allow = {"standing", "set",   "account", "A",     "hold",
                                           "--allow",  "20.00", "--per",   "1 day", "--reason",
                                           "asked",    "--log", log};
   EXPECT_EQ(Run(allow).code, 0);
   EXPECT_EQ(Run(allow).code, 1) << "it stands already";
-  EXPECT_EQ(action("g", "15.00", "C"), "approve");
+  EXPECT_EQ(pay("g", "15.00")["action"], "approve");
   EXPECT_NE(Run({"standing", "show", "--log", log}).out.find("remains 5.00 of 20.00 / 1 day"),
             std::string::npos);
-  EXPECT_EQ(action("h", "5.01", "C"), "hold!");
-  const Ran beyond = Run({"explain", "--log", log, last});
+  const Json held = pay("h", "5.01");
+  EXPECT_EQ(held["action"], "hold");
+  const Ran beyond = Run({"explain", "--log", log, held["decision_id"].get<std::string>()});
   EXPECT_NE(beyond.out.find("remains 5.00 of 20.00, per 1 day"), std::string::npos) << beyond.out;
-  const std::vector<std::string> both = {"standing", "set",   "account", "C",     "hold",
+  const std::vector<std::string> both = {"standing", "set",   "account", "A",     "hold",
                                          "--allow",  "20.00", "--above", "30.00", "--reason",
                                          "asked",    "--log", log};
   EXPECT_NE(Run(both).err.find("contradict each other"), std::string::npos);
-  EXPECT_EQ(Run({"standing", "release", "account", "C", "--reason", "cleared", "--log", log}).code,
+  EXPECT_EQ(Run({"standing", "release", "account", "A", "--reason", "cleared", "--log", log}).code,
             0);
-  EXPECT_NE(Run({"standing", "show", "--log", log}).out.find("0 actions stand"), std::string::npos);
   EXPECT_EQ(Run({"reperform", "--log", log}).code, 0);
 }
 
