@@ -8,6 +8,7 @@
 #include "base/nearest.h"
 #include "sql/bind.h"
 #include "sql/functions.h"
+#include "sql/helpers.h"
 #include "sql/parsed_tree.h"
 #include "sql/window_state.h"
 #include "table/binder.h"
@@ -95,9 +96,11 @@ class PackCompiler {
   Result<void> CheckNames();
   // Gathers what any fragment looks up, and makes features of it.
   Result<void> BindLookups();
-  // The fragment with what it looks up as columns.
+  // The fragment with helpers written out, and what it looks up as columns.
   Result<sql::Fragment> Read(std::string name, const Fragment& fragment) {
-    return lookups_.Replace(ToSqlFragment(std::move(name), fragment));
+    FUQI_ASSIGN_OR_RETURN(const sql::Fragment written,
+                          sql::WriteOutHelpers(ToSqlFragment(std::move(name), fragment)));
+    return lookups_.Replace(written);
   }
   Result<void> ParseWindows();
   // What features and conditions are made of, before it is part of them.

@@ -1,6 +1,7 @@
 // Numbers: operators, rounding, elementary functions.
 
 #include <cmath>
+#include <numbers>
 #include <string>
 
 #include "base/decimal.h"
@@ -88,6 +89,10 @@ constexpr auto kExp = [](double a) { return std::exp(a); };
 constexpr auto kLn = [](double a) { return std::log(a); };
 constexpr auto kLog2 = [](double a) { return std::log2(a); };
 constexpr auto kLog10 = [](double a) { return std::log10(a); };
+constexpr auto kSin = [](double a) { return std::sin(a); };
+constexpr auto kCos = [](double a) { return std::cos(a); };
+constexpr auto kAsin = [](double a) { return std::asin(a); };
+constexpr auto kRadians = [](double a) { return a * (std::numbers::pi / 180); };
 constexpr auto kPow = [](double a, double b) { return std::pow(a, b); };
 
 // `//` on DOUBLE is an ordinary division, but by zero NULL.
@@ -556,8 +561,10 @@ std::span<const Function> ArithmeticFunctions() {
       {"/", BindDivide},
       {"//", BindIntegerDivide},
       {"abs", BindAbs},
+      {"asin", BindDouble1<kAsin>},
       {"cbrt", BindDouble1<kCbrt>},
       {"ceil", BindCeil},
+      {"cos", BindDouble1<kCos>},
       {"exp", BindDouble1<kExp>},
       {"floor", BindFloor},
       {"greatest", BindExtreme<1>},
@@ -568,8 +575,10 @@ std::span<const Function> ArithmeticFunctions() {
       {"ln", BindDouble1<kLn>},
       {"log10", BindDouble1<kLog10>},
       {"log2", BindDouble1<kLog2>},
+      {"radians", BindDouble1<kRadians>},
       {"round", BindRound},
       {"sign", BindSign},
+      {"sin", BindDouble1<kSin>},
       {"sqrt", BindDouble1<kSqrt>},
       {"trunc", BindTrunc},
       {"xor", BindBits<kBitXor>},
