@@ -68,9 +68,12 @@ std::vector<Scene> Scenes() {
                  {"merchant", {"m1", "m2", "m3", "m4", "m5"}},
                  {"country", {"CN", "CN", "SG", "FR"}},
                  {"device", {"", "d1", "d2"}},
-                 {"changed", {"", "", "password", "phone"}}},
+                 {"changed", {"", "", "password", "phone"}},
+                 {"latitude", {"", "39.9", "31.2", "-33.9"}},
+                 {"longitude", {"", "116.4", "121.5", "18.4"}},
+                 {"verification", {"", "29", "30", "90"}}},
        .of_past_features = {"new_merchants_1h", "strange_logins_1h"},
-       .of_tie_order = {"previous_country"}},
+       .of_tie_order = {"previous_country", "km_since_previous", "km_per_hour"}},
   };
   for (Scene& scene : scenes) {
     Result<Pack> pack = LoadPack(SystemDisk(), FUQI_SOURCE_DIR "/packs/" + scene.name);
@@ -114,7 +117,7 @@ Event MakeEvent(const Scene& scene, std::string_view id, int64_t ts_us, SeededRa
       const std::string& drawn = words[random.Below(words.size())];
       const bool needed = kind.columns[static_cast<size_t>(i)] == EventKind::Has::kValue;
       const std::string& word = drawn.empty() && needed ? words.back() : drawn;
-      event.columns.Append(word.empty() ? Datum::Null() : Datum::Text(word));
+      event.columns.Append(word.empty() ? Datum::Null() : *table::ParseText(word, schema[i].type));
     }
   }
   return event;
