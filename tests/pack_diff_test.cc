@@ -224,7 +224,8 @@ TEST_P(ShippedPack, PassesItsScenariosOnBothSidesOfEveryThreshold) {
   EXPECT_TRUE(report.passed());
 }
 
-INSTANTIATE_TEST_SUITE_P(Packs, ShippedPack, testing::Values("aml", "account", "card"),
+INSTANTIATE_TEST_SUITE_P(Packs, ShippedPack,
+                         testing::Values("aml", "account", "card", "remittance"),
                          [](const auto& info) { return info.param; });
 
 }  // namespace

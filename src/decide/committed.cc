@@ -89,7 +89,7 @@ Result<void> Committed::CheckForm(const ListChange& change) const {
   }
   std::set<ListEntryId> ids;
   for (const ListEntry& entry : change.puts) {
-    FUQI_RETURN_IF_ERROR(CheckEntry(state->list().type, entry));
+    FUQI_RETURN_IF_ERROR(CheckEntry(state->list(), entry));
     if (!ids.insert(entry.id()).second) {
       return Err(ErrorCode::kAlreadyExists,
                  "'{}' twice, with one source and one beginning: which of them holds?",

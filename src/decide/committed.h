@@ -48,6 +48,8 @@ class Committed {
   // nullptr if the pack has none of this name.
   const ListState* FindList(std::string_view name) const;
   const std::vector<ListState>& lists() const { return lists_; }
+  // The same to screen against: screening keeps its working memory there, and nothing else changes.
+  std::vector<ListState>& screened_lists() { return lists_; }
   const ReferenceState* FindReference(std::string_view name) const;
   const std::vector<ReferenceState>& references() const { return references_; }
   const StandingState* FindStanding(std::string_view kind) const;

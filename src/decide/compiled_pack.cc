@@ -242,6 +242,9 @@ Result<void> PackCompiler::BindLookups() {
   std::ranges::move(lookups_.Features(), std::back_inserter(out_.pack_.features));
   out_.feature_schema_.resize(pack_.features.size());
   for (const Lookup& lookup : out_.lookups_) {
+    if (lookup.screens) {
+      out_.pack_.lists[*lookup.list].is_screened = true;
+    }
     out_.features_by_level_.push_back(lookup.feature);
     out_.feature_schema_[lookup.feature] = {pack_.features[lookup.feature].name, lookup.type, true};
     input_.push_back(out_.feature_schema_[lookup.feature]);

@@ -316,7 +316,9 @@ size_t Core::Impl::EvaluateLookups(Decision& decision) {
     if (failed) {
       NoteError(kEvaluationError, pack->feature_schema()[lookup.feature].name, *failed, decision);
     } else {
-      cells[next] = lookup.Find(committed, values, scratch);
+      bool truncated = false;
+      cells[next] = lookup.Find(committed, values, scratch, truncated);
+      decision.flags |= truncated ? uint32_t{kTruncated} : 0;
       decision.features.Set(lookup.feature, cells[next]);
     }
     ++next;
@@ -547,6 +549,14 @@ Decision Core::DecideAndApply(const Event& event, uint64_t event_seq) {
 
 void Core::Fold(const Event& event, uint64_t event_seq) { impl_->Admit(event, event_seq); }
 
+void Core::PrepareScreening() {
+  for (ListState& list : impl_->committed.screened_lists()) {
+    if (list.list().is_screened) {
+      list.Screening();
+    }
+  }
+}
+
 Result<void> Core::Apply(const Change& change, uint64_t seq) {
   return impl_->committed.Apply(change, seq);
 }
@@ -597,7 +607,7 @@ void Core::Save(Bytes& out) const {
   ByteWriter writer(out);
   writer.Fixed(kStateVersion);
   writer.Raw(pack().pack().hash);
-  writer.Text(kSemantics);
+  writer.Text(SemanticsOf(pack().pack()));
   writer.Varint(impl_->events);
   writer.Fixed(static_cast<uint8_t>(impl_->newest_us.has_value()));
   writer.Fixed(impl_->newest_us.value_or(0));
@@ -624,7 +634,7 @@ Result<void> Core::Restore(ByteView bytes) {
     const auto version = reader.Fixed<uint8_t>();
     const ByteView hash = reader.Raw(sizeof(Digest));
     const std::string_view semantics = reader.Text();
-    if (!reader.ok() || version != kStateVersion || semantics != kSemantics ||
+    if (!reader.ok() || version != kStateVersion || semantics != SemanticsOf(pack().pack()) ||
         !std::ranges::equal(hash, pack().pack().hash)) {
       return Err(ErrorCode::kParse, "the state is not one of this pack and of this program");
     }

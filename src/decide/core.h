@@ -13,9 +13,9 @@
 // no feature is computed for it; its rules see NULL, and it gets at least the pack's default
 // action.
 //
-// A search of a graph that meets a bound flags its event as truncated. That is no failure (shops
-// and tax offices are hubs on any day), so what it means is the pack's to say: it gets at least the
-// pack's truncated_action, which is the default action where the pack is silent.
+// A search of a graph or a list that meets a bound flags its event as truncated. That is no failure
+// (shops and tax offices are hubs on any day), so what it means is the pack's to say: it gets at
+// least the pack's truncated_action, which is the default action where the pack is silent.
 
 #include <cstdint>
 #include <memory>
@@ -72,6 +72,9 @@ class Core {
   // change's record.
   Result<void> Apply(const Change& change, uint64_t seq);
   const Committed& committed() const;
+  // Makes the names of its lists ready for screening, which the first event that is screened would
+  // else wait for.
+  void PrepareScreening();
 
   // The rules alone, over the event's columns and a feature row as a Decision record keeps it:
   // `decision` holds flags, features and error; its action and hits are computed anew.

@@ -323,6 +323,53 @@ Result<GivenGraphs> GiveGraphs(
   return given;
 }
 
+namespace {
+
+// What the batch form reads beside the events, and what is no SQL gives it.
+struct Given {
+  std::vector<table::Relation> tables;
+  std::vector<bool> truncated;  // of each admitted event; empty: none is
+};
+Result<Given> Give(const DataAccess& access, const std::shared_ptr<const CompiledPack>& pack,
+                   const SourcePlan& plan, const std::string& events,
+                   const std::vector<uint64_t>& refused) {
+  FUQI_ASSIGN_OR_RETURN(const std::optional<table::Relation> standing,
+                        GiveStanding(access, pack, plan));
+  GivenScreens screens;
+  if (Screens(pack->lookups())) {
+    FUQI_ASSIGN_OR_RETURN(table::RowStream inputs,
+                          RunPlan(access, *pack, plan, ScreenInputSql(pack->lookups(), events),
+                                  RefusedTables(refused)));
+    FUQI_ASSIGN_OR_RETURN(screens, GiveScreens(pack->pack(), pack->lookups(), std::move(inputs)));
+  }
+  auto tables = [&] {
+    std::vector<table::Relation> beside = OwnTables(pack->pack(), pack->lookups());
+    if (standing) {
+      beside.push_back(*standing);
+    }
+    if (!screens.relation.schema.empty()) {
+      beside.push_back(screens.relation);
+    }
+    std::ranges::move(RefusedTables(refused), std::back_inserter(beside));
+    return beside;
+  };
+  Given given{.tables = tables(), .truncated = std::move(screens.truncated)};
+  if (!pack->graphs().empty()) {
+    FUQI_ASSIGN_OR_RETURN(GivenGraphs graphs,
+                          GiveGraphs(*pack, events, [&](const std::string& inputs) {
+                            return RunPlan(access, *pack, plan, inputs, tables());
+                          }));
+    given.tables.push_back(std::move(graphs.relation));
+    given.truncated.resize(graphs.truncated.size());
+    for (size_t i = 0; i < graphs.truncated.size(); ++i) {
+      given.truncated[i] = given.truncated[i] || graphs.truncated[i];
+    }
+  }
+  return given;
+}
+
+}  // namespace
+
 Result<DiffResult> Diff(const DataAccess& access, std::shared_ptr<const CompiledPack> pack,
                         const SourcePlan& plan, const std::function<void(uint64_t)>& progress) {
   FUQI_ASSIGN_OR_RETURN(Admission admission, Admit(access, *pack, plan));
@@ -330,28 +377,9 @@ Result<DiffResult> Diff(const DataAccess& access, std::shared_ptr<const Compiled
   FUQI_ASSIGN_OR_RETURN(std::string sql,
                         pack->BatchSql(events, admission.in_order ? sql::Arrivals::kInOrder
                                                                   : sql::Arrivals::kAnyOrder));
-  FUQI_ASSIGN_OR_RETURN(const std::optional<table::Relation> standing,
-                        GiveStanding(access, pack, plan));
-  auto tables = [&] {
-    std::vector<table::Relation> beside = OwnTables(pack->pack(), pack->lookups());
-    if (standing) {
-      beside.push_back(*standing);
-    }
-    std::ranges::move(RefusedTables(admission.refused), std::back_inserter(beside));
-    return beside;
-  };
-  std::vector<table::Relation> given = tables();
-  std::vector<bool> truncated;  // of each admitted event
-  if (!pack->graphs().empty()) {
-    FUQI_ASSIGN_OR_RETURN(GivenGraphs graphs,
-                          GiveGraphs(*pack, events, [&](const std::string& inputs) {
-                            return RunPlan(access, *pack, plan, inputs, tables());
-                          }));
-    given.push_back(std::move(graphs.relation));
-    truncated = std::move(graphs.truncated);
-  }
+  FUQI_ASSIGN_OR_RETURN(Given given, Give(access, pack, plan, events, admission.refused));
   FUQI_ASSIGN_OR_RETURN(table::RowStream batch,
-                        RunPlan(access, *pack, plan, sql, std::move(given)));
+                        RunPlan(access, *pack, plan, sql, std::move(given.tables)));
   FUQI_ASSIGN_OR_RETURN(SourceReader reader, SourceReader::Open(access, *pack, plan));
 
   Core core(pack);
@@ -377,7 +405,7 @@ Result<DiffResult> Diff(const DataAccess& access, std::shared_ptr<const Compiled
       }
       const size_t admitted = result.events - 1 - result.out_of_bounds;
       comparison.CompareFlag(row, *event, FlagName(kTruncated),
-                             !truncated.empty() && truncated[admitted],
+                             !given.truncated.empty() && given.truncated[admitted],
                              (decision.flags & kTruncated) != 0);
       rules.clear();
       core.DecideFromFeatures(*event, decision, &rules);

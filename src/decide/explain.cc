@@ -7,6 +7,7 @@
 #include "base/decimal.h"
 #include "decide/fold.h"
 #include "decide/records.h"
+#include "decide/screened.h"
 
 namespace fuqi::decide {
 namespace {
@@ -93,9 +94,58 @@ Explanation::Hit ExplainHit(const CompiledPack& pack, uint32_t hit, const Decisi
   return explained;
 }
 
-// The entries that the decision's lookups met, from the records that put them.
+// The entry of this place, from the record that put it.
+Result<void> FindMet(const ledger::Log& log, const List& list, EntryRef ref,
+                     Explanation::Met& met) {
+  met.list = list.name;
+  met.ref = ref;
+  const ListEntry* entry = nullptr;
+  std::optional<Change> change;
+  if (ref.record == 0) {
+    entry = ref.number > list.entries.size() ? nullptr : &list.entries[ref.number - 1];
+  } else {
+    FUQI_ASSIGN_OR_RETURN(ledger::OwnedRecord record, log.Read(ref.record));
+    FUQI_ASSIGN_OR_RETURN(change, DecodeChange(*record));
+    const auto* of_list = std::get_if<ListChange>(&*change);
+    if (of_list != nullptr && ref.number <= of_list->puts.size()) {
+      entry = &of_list->puts[ref.number - 1];
+      met.by = of_list->head.by;
+      met.made_us = of_list->head.made_us;
+    }
+  }
+  if (entry == nullptr) {
+    return Err(ErrorCode::kCorrupt, "the decision names entry {} of list '{}', which there is not",
+               ref.ToText(), list.name);
+  }
+  met.entry = *entry;
+  return {};
+}
+
+// Works the score out again, from the name asked for, the entry's name and what the record tells
+// of how rare their words were.
+Result<void> ExplainScreened(const Lookup& lookup, const Event& event, const Screened& screened,
+                             bool is_own_version, Explanation::Met& met) {
+  sql::Scratch scratch;
+  FUQI_ASSIGN_OR_RETURN(const table::Datum asked,
+                        lookup.args[0].Run(event.columns.values(), {}, scratch));
+  const std::string* name = screened.NameOf(met.entry);
+  if (asked.kind != table::Datum::Kind::kText || name == nullptr) {
+    return Err(ErrorCode::kCorrupt, "the decision's screening does not fit its event and entry");
+  }
+  met.screened = {.name = std::string(asked.text()), .percent = screened.percent};
+  if (is_own_version) {
+    met.screened->hit = CompareNames(asked.text(), *name, screened.rarities);
+    if (!met.screened->hit || PercentOf(met.screened->hit->score) != screened.percent) {
+      return Err(ErrorCode::kCorrupt, "the decision's screening does not fit its event and entry");
+    }
+  }
+  return {};
+}
+
+// The entries that the decision's lookups met.
 Result<std::vector<Explanation::Met>> ExplainMet(const ledger::Log& log, const CompiledPack& pack,
-                                                 const Decision& decision) {
+                                                 const Event& event, const Decision& decision,
+                                                 bool is_own_version) {
   std::vector<Explanation::Met> all;
   for (const Lookup& lookup : pack.lookups()) {
     const table::Datum& found = decision.features[lookup.feature];
@@ -103,28 +153,18 @@ Result<std::vector<Explanation::Met>> ExplainMet(const ledger::Log& log, const C
       continue;
     }
     const List& list = pack.pack().lists[*lookup.list];
-    Explanation::Met met{.lookup = pack.feature_schema()[lookup.feature].name, .list = list.name};
-    FUQI_ASSIGN_OR_RETURN(met.ref, EntryRef::Parse(found.text()));
-    const ListEntry* entry = nullptr;
-    std::optional<Change> change;
-    if (met.ref.record == 0) {
-      entry = met.ref.number > list.entries.size() ? nullptr : &list.entries[met.ref.number - 1];
+    Explanation::Met met{.lookup = pack.feature_schema()[lookup.feature].name};
+    if (!lookup.screens) {
+      FUQI_ASSIGN_OR_RETURN(const EntryRef ref, EntryRef::Parse(found.text()));
+      FUQI_RETURN_IF_ERROR(FindMet(log, list, ref, met));
     } else {
-      FUQI_ASSIGN_OR_RETURN(ledger::OwnedRecord record, log.Read(met.ref.record));
-      FUQI_ASSIGN_OR_RETURN(change, DecodeChange(*record));
-      const auto* of_list = std::get_if<ListChange>(&*change);
-      if (of_list != nullptr && met.ref.number <= of_list->puts.size()) {
-        entry = &of_list->puts[met.ref.number - 1];
-        met.by = of_list->head.by;
-        met.made_us = of_list->head.made_us;
+      FUQI_ASSIGN_OR_RETURN(const Screened screened, Screened::Parse(found.text()));
+      if (screened.percent == 0) {
+        continue;
       }
+      FUQI_RETURN_IF_ERROR(FindMet(log, list, screened.entry, met));
+      FUQI_RETURN_IF_ERROR(ExplainScreened(lookup, event, screened, is_own_version, met));
     }
-    if (entry == nullptr) {
-      return Err(ErrorCode::kCorrupt,
-                 "the decision names entry {} of list '{}', which there is not", found.text(),
-                 list.name);
-    }
-    met.entry = *entry;
     all.push_back(std::move(met));
   }
   return all;
@@ -263,7 +303,8 @@ Result<Explanation> Explain(const ledger::Log& log, const ledger::Tree& tree,
   out.error = decision.error;
   out.received_us = event.received_us;
   ExplainParts(pack, event, decision, out);
-  FUQI_ASSIGN_OR_RETURN(out.met, ExplainMet(log, pack, decision));
+  const bool is_own_version = publish.semantics == OwnSemantics(publish.semantics);
+  FUQI_ASSIGN_OR_RETURN(out.met, ExplainMet(log, pack, event, decision, is_own_version));
   FUQI_RETURN_IF_ERROR(ExplainStanding(log, pack, event, decision, out));
 
   FUQI_ASSIGN_OR_RETURN(ledger::Head head, tree.CurrentHead());

@@ -5,12 +5,14 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "decide/change.h"
 #include "decide/compiled_pack.h"
 #include "decide/decision.h"
+#include "decide/screening.h"
 #include "ledger/log.h"
 #include "ledger/merkle.h"
 #include "ledger/proof.h"
@@ -61,6 +63,15 @@ struct Explanation {
     ListEntry entry;
     std::string by;        // who put it; empty where it is of the pack's own file
     int64_t made_us = -1;  // when, by the node's clock
+    // Where the entry was met by screening a name: the name, the score of 100, and which words met
+    // which, worked out again from the record. Without `hit` where another version of screening
+    // decided.
+    struct ScreenedName {
+      std::string name;
+      int percent = 0;
+      std::optional<ScreeningHit> hit;
+    };
+    std::optional<ScreenedName> screened;
   };
 
   // What bound the event (standing.h), or was looked up, and where it came from.

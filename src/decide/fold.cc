@@ -9,7 +9,7 @@ PublishRecord PublishOf(const CompiledPack& compiled) {
   PublishRecord publish;
   publish.pack = pack.name;
   publish.hash = pack.hash;
-  publish.semantics = kSemantics;
+  publish.semantics = SemanticsOf(pack);
   publish.zones = TimeZoneDataVersion().value_or("");
   publish.key = pack.key;
   publish.events = compiled.event_schema();

@@ -11,6 +11,7 @@
 #include "base/nearest.h"
 #include "base/time.h"
 #include "base/utf8.h"
+#include "decide/screening_list.h"
 
 namespace fuqi::decide {
 namespace {
@@ -173,6 +174,22 @@ Result<void> CheckEntry(table::Type type, const ListEntry& entry) {
   return {};
 }
 
+Result<void> CheckEntry(const List& list, const ListEntry& entry) {
+  FUQI_RETURN_IF_ERROR(CheckEntry(list.type, entry));
+  if (list.clears.empty()) {
+    return {};
+  }
+  for (const auto& [text, field] :
+       {std::pair(&entry.source, "source"), {&entry.reason, "reason"}}) {
+    if (text->empty()) {
+      return Err(ErrorCode::kInvalidArgument,
+                 "a clearance needs the entry that was ruled out as its source, and a reason")
+          .At({.field = field});
+    }
+  }
+  return {};
+}
+
 Result<std::vector<ListEntry>> ReadListCsv(CsvReader& reader, const List& list) {
   std::vector<std::string> fields;
   FUQI_ASSIGN_OR_RETURN(bool more, reader.Next(fields));
@@ -191,7 +208,7 @@ Result<std::vector<ListEntry>> ReadListCsv(CsvReader& reader, const List& list) 
       return entries;
     }
     FUQI_ASSIGN_OR_RETURN(ListEntry entry, ReadRow(fields, *columns).At(reader.where()));
-    FUQI_RETURN_IF_ERROR(CheckEntry(list.type, entry).At(reader.where()));
+    FUQI_RETURN_IF_ERROR(CheckEntry(list, entry).At(reader.where()));
     if (!ids.insert(entry.id()).second) {
       return Err(ErrorCode::kAlreadyExists,
                  "'{}' twice, with one source and one beginning: which of them holds?", entry.value)
@@ -233,6 +250,26 @@ ListEntry ReadListEntry(ByteReader& reader) {
   entry.reason = reader.Text();
   return entry;
 }
+
+namespace {
+
+// What an entry of a list of clearances says, for each of its names.
+template <class Visit>
+void ForEachClearance(const ListEntry& entry, Visit visit) {
+  Clearance clearance{entry.value, entry.source,        entry.reason,
+                      "",          entry.valid_from_us, entry.valid_to_us};
+  visit(clearance);
+  for (const std::string& alias : entry.aliases) {
+    clearance.name = alias;
+    visit(clearance);
+  }
+}
+
+}  // namespace
+
+ListState::ListState(ListState&&) noexcept = default;
+ListState& ListState::operator=(ListState&&) noexcept = default;
+ListState::~ListState() = default;
 
 ListState::ListState(const List& list) : list_(&list) {
   for (size_t i = 0; i < list.entries.size(); ++i) {
@@ -278,6 +315,37 @@ void ListState::Index(const Held& held) {
   };
   add(held.entry.value);
   std::ranges::for_each(held.entry.aliases, add);
+  IndexNames(held.entry);
+}
+
+void ListState::IndexNames(const ListEntry& entry) {
+  if (screening_) {
+    screening_->Put(entry);
+  }
+  if (clearing_) {
+    ForEachClearance(entry, [&](const Clearance& each) { clearing_->Add(each); });
+  }
+}
+
+ScreeningList& ListState::Screening() {
+  if (!screening_) {
+    screening_ =
+        std::make_unique<ScreeningList>(list_->name, list_->threshold * (kScreeningScoreMax / 100));
+    for (const auto& [id, held] : entries_) {
+      screening_->Put(held.entry);
+    }
+  }
+  return *screening_;
+}
+
+const Clearances& ListState::Clearing() {
+  if (!clearing_) {
+    clearing_ = std::make_unique<Clearances>();
+    for (const auto& [id, held] : entries_) {
+      ForEachClearance(held.entry, [&](const Clearance& each) { clearing_->Add(each); });
+    }
+  }
+  return *clearing_;
 }
 
 void ListState::Put(const ListEntry& entry, EntryRef ref) {
@@ -313,6 +381,12 @@ void ListState::Drop(Entries::iterator entry) {
   };
   drop(held.entry.value);
   std::ranges::for_each(held.entry.aliases, drop);
+  if (screening_) {
+    screening_->Remove(entry->first);
+  }
+  if (clearing_) {
+    ForEachClearance(held.entry, [&](const Clearance& each) { clearing_->Remove(each); });
+  }
   bytes_ -= BytesOf(held.entry);
   entries_.erase(entry);
 }
@@ -371,6 +445,8 @@ void ListState::Save(ByteWriter& writer) const {
 }
 
 bool ListState::Restore(ByteReader& reader) {
+  screening_.reset();
+  clearing_.reset();
   entries_.clear();
   index_.clear();
   bytes_ = 0;
@@ -380,7 +456,7 @@ bool ListState::Restore(ByteReader& reader) {
     const ListEntry entry = ReadListEntry(reader);
     const uint64_t record = reader.Varint();
     const uint64_t number = reader.Varint();
-    if (!reader.ok() || !CheckEntry(list_->type, entry) || (last && entry.id() <= *last)) {
+    if (!reader.ok() || !CheckEntry(*list_, entry) || (last && entry.id() <= *last)) {
       return false;
     }
     Put(entry, {record, number});

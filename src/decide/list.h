@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -23,6 +24,9 @@
 #include "table/datum.h"
 
 namespace fuqi::decide {
+
+class Clearances;     // screening_list.h
+class ScreeningList;  // likewise
 
 // Bounds of one entry.
 inline constexpr size_t kListValueBytesMax = 1'000;  // of the value, and of each alias
@@ -44,6 +48,8 @@ struct EntryRef {
 // kInvalidArgument, kTypeMismatch, kParse, kOutOfRange: what a list of this type cannot hold.
 Result<void> CheckRemoval(table::Type type, const ListRemoval& removal);
 Result<void> CheckEntry(table::Type type, const ListEntry& entry);
+// The same, and what a list that clears another asks for: whose hits are ruled out, and why.
+Result<void> CheckEntry(const List& list, const ListEntry& entry);
 
 // The entries of a file: a header that names the columns value (required), aliases (separated by
 // ;), valid_from, valid_to, source and reason in any order, then one entry a line. Times are
@@ -59,9 +65,10 @@ class ListState {
  public:
   // With the entries of the pack's file.
   explicit ListState(const List& list);
-  ListState(ListState&&) = default;
-  ListState& operator=(ListState&&) = default;
+  ListState(ListState&&) noexcept;
+  ListState& operator=(ListState&&) noexcept;
   ListState(const ListState&) = delete;
+  ~ListState();
 
   // kOutOfRange where the puts would break the list's bounds.
   Result<void> CheckRoom(const std::vector<ListEntry>& puts) const;
@@ -82,6 +89,11 @@ class ListState {
   // Those whose value or alias this is.
   std::vector<Held> Named(const table::Datum& value) const;
   void ForEach(const std::function<void(const Held&)>& visit) const;
+  // Its names, to screen for, or what it rules out of another list's hits: each made when it is
+  // first asked for, then kept as entries come and go. O(entries) once; a change costs what its own
+  // names do.
+  ScreeningList& Screening();
+  const Clearances& Clearing();
 
   size_t size() const { return entries_.size(); }
   uint64_t bytes() const { return bytes_; }
@@ -95,12 +107,15 @@ class ListState {
   using Entries = std::map<ListEntryId, Held>;
   static std::string KeyOf(const table::Datum& value);
   void Index(const Held& held);
+  void IndexNames(const ListEntry& entry);
   void Drop(Entries::iterator entry);
 
   const List* list_;
   Entries entries_;
   uint64_t bytes_ = 0;
   boost::unordered_flat_map<std::string, std::vector<const Held*>> index_;
+  std::unique_ptr<ScreeningList> screening_;
+  std::unique_ptr<Clearances> clearing_;
 };
 
 }  // namespace fuqi::decide

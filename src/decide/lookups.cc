@@ -7,6 +7,7 @@
 #include <cstring>
 
 #include "base/nearest.h"
+#include "decide/screened.h"
 #include "sql/bind.h"
 #include "sql/parsed_tree.h"
 #include "table/binder.h"
@@ -19,7 +20,10 @@ using table::Datum;
 constexpr std::string_view kInList = "in_list";
 constexpr std::string_view kLookup = "lookup";
 constexpr std::string_view kStanding = "standing";
-constexpr std::array<std::string_view, 3> kFunctions = {kInList, kLookup, kStanding};
+constexpr std::string_view kScreen = "screen";
+constexpr std::string_view kScreenEntry = "screen_entry";
+constexpr std::array<std::string_view, 5> kFunctions = {kInList, kLookup, kStanding, kScreen,
+                                                        kScreenEntry};
 constexpr std::string_view kNowhere = "";  // where an entry that there is not came from
 constexpr table::Type kText{table::TypeId::kVarchar};
 constexpr table::Type kTime{table::TypeId::kTimestamp};
@@ -52,6 +56,17 @@ Result<size_t> IndexOf(const sql::Fragment& arg, const std::vector<T>& known,
   return found - known.begin();
 }
 
+// What stands in the place of a call, over the column that it is given.
+std::string ReadingSql(std::string_view function, const std::string& column) {
+  if (function == kInList || function == kStanding) {
+    return fmt::format("({} <> '')", column);
+  }
+  if (function == kScreen) {
+    return ScoreSql(column);
+  }
+  return function == kScreenEntry ? EntrySql(column) : column;
+}
+
 Datum InScratch(std::string_view text, sql::Scratch& scratch) {
   char* copy = scratch.Allocate(text.size());
   std::memcpy(copy, text.data(), text.size());
@@ -62,10 +77,16 @@ Datum InScratch(std::string_view text, sql::Scratch& scratch) {
 
 Result<void> LookupCompiler::ReadList(Call& call) const {
   const std::vector<sql::Fragment>& args = call.call.args;
+  call.screens = call.call.function != kInList;
   if (args.size() != 3) {
-    return Err(ErrorCode::kInvalidArgument,
-               "in_list has three arguments, as in in_list('watched', payee, ts); here are {}",
-               args.size());
+    return call.screens ? Err(ErrorCode::kInvalidArgument,
+                              "{0} has three arguments, as in {0}('sanctions', payee_name, ts); "
+                              "here are {1}",
+                              call.call.function, args.size())
+                        : Err(ErrorCode::kInvalidArgument,
+                              "in_list has three arguments, as in in_list('watched', payee, ts); "
+                              "here are {}",
+                              args.size());
   }
   FUQI_ASSIGN_OR_RETURN(
       call.list,
@@ -76,6 +97,17 @@ Result<void> LookupCompiler::ReadList(Call& call) const {
                             : Err(ErrorCode::kNotFound, "the pack has no list '{}'", name);
               }));
   call.items.assign(args.begin() + 1, args.end());
+  const List& list = pack_.lists[*call.list];
+  if (call.screens && list.type.id != table::TypeId::kVarchar) {
+    return args[0].At(0, Err(ErrorCode::kTypeMismatch,
+                             "names are screened against a list of VARCHAR; list '{}' holds {}",
+                             list.name, list.type.ToString()));
+  }
+  if (call.screens && !list.clears.empty()) {
+    return args[0].At(0, Err(ErrorCode::kInvalidArgument,
+                             "list '{}' clears hits of '{}': it has no names to screen for",
+                             list.name, list.clears));
+  }
   return {};
 }
 
@@ -161,9 +193,9 @@ table::Type LookupCompiler::ItemType(const Call& call, size_t i) const {
 Result<LookupCompiler::Call> LookupCompiler::Read(const sql::Fragment& fragment,
                                                   sql::GivenCall call) const {
   Call read{.call = std::move(call)};
-  Result<void> known = read.call.function == kInList     ? ReadList(read)
+  Result<void> known = read.call.function == kLookup     ? ReadReference(read)
                        : read.call.function == kStanding ? ReadStanding(read)
-                                                         : ReadReference(read);
+                                                         : ReadList(read);
   if (!known) {
     // Of an argument, placed there already; of the call as a whole.
     return known.error().where() ? known.error() : fragment.At(read.call.begin, known.error());
@@ -174,7 +206,8 @@ Result<LookupCompiler::Call> LookupCompiler::Read(const sql::Fragment& fragment,
     texts.push_back(is_name ? table::QuoteText(*sql::GivenCall::TextOf(read.call.args[i]))
                             : read.call.args[i].text);
   }
-  read.name = fmt::format("{}({})", read.call.function, fmt::join(texts, ", "));
+  read.name =
+      fmt::format("{}({})", read.screens ? kScreen : read.call.function, fmt::join(texts, ", "));
   return read;
 }
 
@@ -187,16 +220,17 @@ Result<sql::Fragment> LookupCompiler::Replace(const sql::Fragment& fragment) {
     // Names are compared without case, texts within a call are not.
     auto same = [](const sql::Fragment& a, const sql::Fragment& b) { return a.text == b.text; };
     auto known = std::ranges::find_if(calls_, [&](const Call& each) {
-      return each.list == read.list && each.standing == read.standing &&
-             each.at_least == read.at_least && each.reference == read.reference &&
-             each.column == read.column && std::ranges::equal(each.items, read.items, same);
+      return each.list == read.list && each.screens == read.screens &&
+             each.standing == read.standing && each.at_least == read.at_least &&
+             each.reference == read.reference && each.column == read.column &&
+             std::ranges::equal(each.items, read.items, same);
     });
     if (known == calls_.end()) {
       if (calls_.size() == kPackLookupsMax) {
         return fragment.At(
-            call.begin,
-            Err(ErrorCode::kResourceExhausted,
-                "more than {} different calls of in_list, lookup and standing", kPackLookupsMax));
+            call.begin, Err(ErrorCode::kResourceExhausted,
+                            "more than {} different calls of in_list, lookup, screen and standing",
+                            kPackLookupsMax));
       }
       const std::string base = read.name;
       for (int n = 2; std::ranges::any_of(
@@ -207,9 +241,7 @@ Result<sql::Fragment> LookupCompiler::Replace(const sql::Fragment& fragment) {
       calls_.push_back(std::move(read));
       known = std::prev(calls_.end());
     }
-    texts.push_back(known->list || known->standing
-                        ? fmt::format("({} <> '')", table::QuoteName(known->name))
-                        : table::QuoteName(known->name));
+    texts.push_back(ReadingSql(call.function, table::QuoteName(known->name)));
   }
   return found.empty() ? fragment : sql::ReplaceCalls(fragment, found, texts);
 }
@@ -249,6 +281,7 @@ Result<Lookup> LookupCompiler::BindCall(const Call& call, const table::Schema& e
     items.push_back(std::move(item));
   }
   Lookup lookup{.list = call.list,
+                .screens = call.screens,
                 .standing = call.standing,
                 .at_least = call.at_least,
                 .reference = call.reference,
@@ -304,8 +337,8 @@ Result<std::vector<Lookup>> LookupCompiler::Bind(const table::Schema& events, in
   return lookups;
 }
 
-Datum Lookup::Find(const Committed& committed, std::span<const Datum> values,
-                   sql::Scratch& scratch) const {
+Datum Lookup::Find(Committed& committed, std::span<const Datum> values, sql::Scratch& scratch,
+                   bool& truncated) const {
   if (std::ranges::any_of(values, &Datum::is_null)) {
     return Datum::Null();
   }
@@ -327,6 +360,13 @@ Datum Lookup::Find(const Committed& committed, std::span<const Datum> values,
     }
     return InScratch((*row)[column].text(), scratch);
   }
+  if (screens) {
+    ListState& screened = committed.screened_lists()[*list];
+    const int cleared_by = screened.list().cleared_by;
+    ListState* cleared = cleared_by < 0 ? nullptr : &committed.screened_lists()[cleared_by];
+    return InScratch(Screen(screened, cleared, values[0].text(), at_us, truncated).ToText(),
+                     scratch);
+  }
   const ListState::Held* held = committed.lists()[*list].Find(values[0], at_us);
   return held == nullptr ? Datum::Text(kNowhere) : InScratch(held->ref.ToText(), scratch);
 }
@@ -335,6 +375,10 @@ namespace {
 
 // The value of lookup `k`, whose arguments are fuqi_k_0, fuqi_k_1, …
 std::string LookupSql(const Pack& pack, const Lookup& lookup, size_t k) {
+  if (lookup.screens) {
+    return fmt::format("(SELECT {} FROM {} WHERE number = fuqi_number)",
+                       table::QuoteName(pack.features[lookup.feature].name), kGivenScreens);
+  }
   std::string known;
   for (size_t i = 0; i < lookup.items.size(); ++i) {
     known += fmt::format("{}fuqi_{}_{} IS NOT NULL", i == 0 ? "" : " AND ", k, i);
@@ -453,7 +497,9 @@ table::Relation ReferenceTable(const Reference& reference, std::span<const Batch
 std::vector<table::Relation> OwnTables(const Pack& pack, std::span<const Lookup> lookups) {
   std::vector<table::Relation> tables;
   for (size_t l = 0; l < pack.lists.size(); ++l) {
-    if (std::ranges::find(lookups, std::optional(l), &Lookup::list) == lookups.end()) {
+    if (std::ranges::none_of(lookups, [&](const Lookup& each) {
+          return each.list == std::optional(l) && !each.screens;
+        })) {
       continue;
     }
     std::vector<BatchEntry> entries;
@@ -476,6 +522,55 @@ std::vector<table::Relation> OwnTables(const Pack& pack, std::span<const Lookup>
     tables.push_back(ReferenceTable(pack.references[r], rows));
   }
   return tables;
+}
+
+bool Screens(std::span<const Lookup> lookups) {
+  return std::ranges::any_of(lookups, &Lookup::screens);
+}
+
+std::string ScreenInputSql(std::span<const Lookup> lookups, const std::string& events_sql) {
+  std::string args;
+  for (const Lookup& lookup : lookups) {
+    for (size_t i = 0; lookup.screens && i < lookup.items.size(); ++i) {
+      args += fmt::format(", (\n{}\n)", lookup.items[i].text);
+    }
+  }
+  return fmt::format(
+      "SELECT fuqi_number{} FROM (SELECT *, row_number() OVER () AS fuqi_number FROM (\n{}\n)) "
+      "ORDER BY fuqi_number",
+      args, events_sql);
+}
+
+Result<GivenScreens> GiveScreens(const Pack& pack, std::span<const Lookup> lookups,
+                                 table::RowStream inputs) {
+  GivenScreens given;
+  given.relation = {std::string(kGivenScreens), {{"number", {table::TypeId::kBigInt}, false}}, {}};
+  for (const Lookup& lookup : lookups) {
+    if (lookup.screens) {
+      given.relation.schema.push_back({pack.features[lookup.feature].name, kText, true});
+    }
+  }
+  Committed committed(pack);
+  sql::Scratch scratch;
+  for (;;) {
+    FUQI_ASSIGN_OR_RETURN(auto values, inputs.Next());
+    if (!values) {
+      return given;
+    }
+    scratch.Reset();
+    table::Row& row = given.relation.rows.emplace_back();
+    row.Append((*values)[0]);
+    bool truncated = false;
+    size_t next = 1;
+    for (const Lookup& lookup : lookups) {
+      if (lookup.screens) {
+        const auto args = std::span<const Datum>(*values).subspan(next, lookup.items.size());
+        row.Append(lookup.Find(committed, args, scratch, truncated));
+        next += lookup.items.size();
+      }
+    }
+    given.truncated.push_back(truncated);
+  }
 }
 
 }  // namespace fuqi::decide

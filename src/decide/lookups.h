@@ -8,6 +8,14 @@
 //   in_list('NAME', value, time)    BOOLEAN: whether an entry of the list has this value at this
 //                                   time; NULL where value or time is. The column holds where the
 //                                   entry came from (EntryRef), or an empty text.
+//   screen('NAME', name, time)
+//                                   INTEGER: how like the name is to that entry of the list which
+//                                   it is most like, of those that hold at this time and were not
+//                                   ruled out: 1 to 100, 0 below the list's threshold; NULL where
+//                                   name or time is. The column holds what was found (Screened).
+//   screen_entry('NAME', name, time)
+//                                   VARCHAR: where that entry came from, or an empty text; of the
+//                                   same column.
 //   lookup('NAME', 'COLUMN', key, …, time)
 //                                   the value of that column in the row of the reference that holds
 //                                   for this key at this time: the last that begins no later; NULL
@@ -48,6 +56,7 @@ struct Lookup {
   // Indexes into the pack's lists, its standing kinds, or its references and the reference's
   // columns.
   std::optional<size_t> list;
+  bool screens = false;  // the list, by a name
   std::optional<size_t> standing;
   Action at_least = Action::kReview;  // of what stands
   size_t reference = 0;
@@ -59,9 +68,10 @@ struct Lookup {
   std::vector<sql::Program> args;
   table::Type type;  // of the column that it gives
 
-  // What it gives for these arguments; a text lives in `scratch`.
-  table::Datum Find(const Committed& committed, std::span<const table::Datum> values,
-                    sql::Scratch& scratch) const;
+  // What it gives for these arguments; a text lives in `scratch`. `truncated` is set where a bound
+  // ended a search.
+  table::Datum Find(Committed& committed, std::span<const table::Datum> values,
+                    sql::Scratch& scratch, bool& truncated) const;
 };
 
 // Gathers the calls of a pack's fragments while it is compiled.
@@ -87,6 +97,7 @@ class LookupCompiler {
     sql::GivenCall call;
     std::vector<sql::Fragment> items;  // what is evaluated: the value or the keys, the time
     std::optional<size_t> list;        // as in Lookup
+    bool screens = false;
     std::optional<size_t> standing;
     Action at_least = Action::kReview;
     size_t reference = 0;
@@ -106,7 +117,7 @@ class LookupCompiler {
 };
 
 // The batch form: `events` with the columns of the lookups behind theirs, and the tables
-// (ListTable) that it reads.
+// (ListTable, GiveScreens) that it reads.
 std::string WithLookups(const Pack& pack, const table::Schema& events,
                         std::span<const Lookup> lookups, const std::string& events_sql);
 // An entry of a list as batch forms read it: `since` and `until` are numbers of events by arrival,
@@ -133,5 +144,19 @@ table::Schema GivenStandingSchema(std::span<const Lookup> lookups, const Pack& p
 
 // The tables of a pack whose lists and references nobody changed.
 std::vector<table::Relation> OwnTables(const Pack& pack, std::span<const Lookup> lookups);
+
+// What screening gives is no SQL: it is given to the batch form by the evaluator of the stream, as
+// columns of a table kGivenScreens beside `number`, the event's row from 1 on.
+inline constexpr std::string_view kGivenScreens = "fuqi_screens";
+bool Screens(std::span<const Lookup> lookups);
+// The arguments of each call that screens, of the events of a SELECT in order of arrival.
+std::string ScreenInputSql(std::span<const Lookup> lookups, const std::string& events_sql);
+struct GivenScreens {
+  table::Relation relation;
+  std::vector<bool> truncated;  // of each event
+};
+// `inputs`: the rows of ScreenInputSql; the lists are the pack's own, which nobody changed.
+Result<GivenScreens> GiveScreens(const Pack& pack, std::span<const Lookup> lookups,
+                                 table::RowStream inputs);
 
 }  // namespace fuqi::decide

@@ -124,8 +124,8 @@ struct Feature {
   const std::string& said() const { return origin.empty() ? sql.text : origin; }
 };
 
-// A list that features ask by in_list: accounts, persons, devices. Its entries are the file's, then
-// what ListChange records make of them.
+// A list that features ask by in_list and screen: accounts, persons, devices. Its entries are the
+// file's, then what ListChange records make of them.
 struct List {
   std::string name;
   table::Type type;  // of the values: exact, or text
@@ -134,6 +134,10 @@ struct List {
   std::vector<ListEntry> entries;  // of the file
   int64_t entries_max = 100'000;
   int64_t bytes_max = int64_t{64} << 20;  // of all texts in the entries
+  int threshold = 80;                     // of 100: names less like an entry's are none of its
+  std::string clears;        // the list whose hits its entries rule out (screening_list.h); or none
+  int cleared_by = -1;       // index of the list that rules out hits of this one
+  bool is_screened = false;  // something screens names against it: set by compiling
   Where where;
 };
 

@@ -29,6 +29,52 @@ Result<void> ReadFileOf(const TomlNode& node, const PackFiles& files, const std:
   return {};
 }
 
+// What is said of names alone.
+Result<void> ReadScreening(const TomlNode& node, List& list) {
+  for (std::string_view key : {"threshold", "clears"}) {
+    FUQI_ASSIGN_OR_RETURN(std::optional<TomlNode> said, node.Optional<TomlNode>(key));
+    if (said && list.type.id != table::TypeId::kVarchar) {
+      return said->Fail("'{}' is said of a list of names, VARCHAR, not of {}", key,
+                        list.type.ToString());
+    }
+  }
+  FUQI_ASSIGN_OR_RETURN(const int64_t threshold,
+                        internal::ReadWhole(node, "threshold", list.threshold, 1, 100));
+  list.threshold = static_cast<int>(threshold);
+  FUQI_ASSIGN_OR_RETURN(std::optional<std::string> clears, node.Optional<std::string>("clears"));
+  list.clears = clears.value_or("");
+  return {};
+}
+
+// Finds the list that each 'clears' names.
+Result<void> ResolveClearing(std::vector<List>& lists) {
+  for (size_t i = 0; i < lists.size(); ++i) {
+    const List& list = lists[i];
+    if (list.clears.empty()) {
+      continue;
+    }
+    const auto found = std::ranges::find(lists, list.clears, &List::name);
+    if (found == lists.end()) {
+      return Err(ErrorCode::kConfig, "list '{}' clears hits of '{}', which the pack does not have",
+                 list.name, list.clears)
+          .At(list.where);
+    }
+    if (found->type.id != table::TypeId::kVarchar || !found->clears.empty()) {
+      return Err(ErrorCode::kConfig,
+                 "list '{}' clears hits of '{}', which is no list of names to screen for",
+                 list.name, list.clears)
+          .At(list.where);
+    }
+    if (found->cleared_by >= 0) {
+      return Err(ErrorCode::kConfig, "lists '{}' and '{}' both clear hits of '{}'",
+                 lists[static_cast<size_t>(found->cleared_by)].name, list.name, list.clears)
+          .At(list.where);
+    }
+    found->cleared_by = static_cast<int>(i);
+  }
+  return {};
+}
+
 Result<List> ReadList(const TomlNode::Entry& entry, const PackFiles& files,
                       const std::string& dir) {
   FUQI_RETURN_IF_ERROR(internal::CheckName(entry));
@@ -42,6 +88,7 @@ Result<List> ReadList(const TomlNode::Entry& entry, const PackFiles& files,
   if (kind != table::Datum::Kind::kInt && kind != table::Datum::Kind::kText) {
     return type.Fail("a list holds exact values or texts, not {}", list.type.ToString());
   }
+  FUQI_RETURN_IF_ERROR(ReadScreening(node, list));
   FUQI_ASSIGN_OR_RETURN(list.title, internal::ReadTitle(node));
   FUQI_ASSIGN_OR_RETURN(list.entries_max, internal::ReadWhole(node, "entries_max", list.entries_max,
                                                               1, kEntriesMost));
@@ -74,6 +121,7 @@ Result<void> internal::ReadLists(const TomlNode& root, const PackFiles& files,
       FUQI_ASSIGN_OR_RETURN(List list, ReadList(entry, files, dir));
       pack.lists.push_back(std::move(list));
     }
+    FUQI_RETURN_IF_ERROR(ResolveClearing(pack.lists));
   }
   for (const auto& [path, content] : files) {
     if (IsListPath(path) && std::ranges::find(pack.lists, path, &List::file) == pack.lists.end()) {

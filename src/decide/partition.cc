@@ -207,6 +207,7 @@ Result<void> Partition::Impl::Open(const std::string& dir) {
                         ledger::SnapshotStore::Open(disk, dir + "/snapshots", log->id()));
   FUQI_ASSIGN_OR_RETURN(Folded folded, FoldLog(*log, *snapshots, pack, recovery));
   core = std::move(folded.core);
+  core.PrepareScreening();
   publish_seq = folded.publish_seq;
   publishes = std::move(folded.publishes);
   snapshot_seq = recovery.snapshot_seq;

@@ -1,9 +1,11 @@
 #include "decide/records.h"
 
+#include <algorithm>
 #include <bit>
 
 #include "crypto/sha256.h"
 #include "decide/records_internal.h"
+#include "decide/screening.h"
 
 namespace fuqi::decide {
 namespace {
@@ -32,6 +34,10 @@ Result<Action> ActionOf(uint8_t action) {
 }
 
 Result<Action> ReadAction(ByteReader& reader) { return ActionOf(reader.Fixed<uint8_t>()); }
+
+constexpr std::string_view kScreeningMark = "+screening-";
+
+std::string OwnScreening() { return std::string(kScreeningMark) + ScreeningVersion(); }
 
 }  // namespace
 
@@ -83,6 +89,16 @@ Result<table::Schema> internal::ReadSchema(ByteReader& reader) {
     schema.push_back(std::move(column));
   }
   return schema;
+}
+
+std::string SemanticsOf(const Pack& pack) {
+  const bool screens = std::ranges::any_of(pack.lists, &List::is_screened);
+  return std::string(kSemantics) + (screens ? OwnScreening() : "");
+}
+
+std::string OwnSemantics(std::string_view semantics) {
+  const bool screens = semantics.find(kScreeningMark) != std::string_view::npos;
+  return std::string(kSemantics) + (screens ? OwnScreening() : "");
 }
 
 void EncodePublish(const PublishRecord& publish, EncodedRecord& out) {

@@ -60,6 +60,11 @@ Result<PublishRecord> DecodePublish(const ledger::Record& record);
 // gives another value than before on some input; a log written under another version is not
 // re-performed silently.
 inline constexpr std::string_view kSemantics = "fuqi-sql-1";
+// What it means by a compiled pack: kSemantics, and where the pack screens names the version of
+// that (ScreeningVersion) behind it.
+std::string SemanticsOf(const Pack& pack);
+// What this build has in the place of these: the same, or they are another's.
+std::string OwnSemantics(std::string_view semantics);
 
 // What stays of an event when its payload has been destroyed.
 struct EventCore {

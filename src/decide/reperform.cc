@@ -191,7 +191,7 @@ Result<Reperformance> Reperform(Disk& disk, const std::string& dir, table::Binde
   for (auto it = publishes.begin(); it != publishes.end(); ++it) {
     const uint64_t to = std::next(it) == publishes.end() ? end.next_seq : std::next(it)->first;
     const PublishRecord& publish = it->second;
-    if (publish.semantics != kSemantics) {
+    if (publish.semantics != OwnSemantics(publish.semantics)) {
       result.other_semantics += decisions[it->first];
     } else if (!spans.empty() && spans.back().to == it->first &&
                spans.back().publish->hash == publish.hash) {
@@ -245,9 +245,9 @@ Result<RulesReperformance> ReperformOne(Disk& disk, const std::string& dir, tabl
     } else if (record.seq == decision_seq) {
       FUQI_ASSIGN_OR_RETURN(uint64_t publish_seq, DecodeDecisionPublish(record));
       FUQI_ASSIGN_OR_RETURN(const PublishRecord* publish, Find(publishes, publish_seq));
-      if (publish->semantics != kSemantics) {
+      if (publish->semantics != OwnSemantics(publish->semantics)) {
         return Err(ErrorCode::kUnsupported, "decided under semantics '{}'; this program has '{}'",
-                   publish->semantics, kSemantics);
+                   publish->semantics, OwnSemantics(publish->semantics));
       }
       FUQI_ASSIGN_OR_RETURN(pack, CompileOf(*publish, binder));
       FUQI_ASSIGN_OR_RETURN(result.stored, DecodeDecision(publish->features, publish->rules.size(),

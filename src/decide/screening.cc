@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 #include <utf8proc.h>
 
+#include <algorithm>
+
 #include "decide/screening_score_internal.h"
 
 namespace fuqi::decide {
@@ -49,24 +51,42 @@ std::string_view ScreeningNoteName(ScreeningNote note) {
   return "";
 }
 
-ScreeningHit CompareNames(std::string_view query, std::string_view name) {
+std::optional<ScreeningHit> CompareNames(std::string_view query, std::string_view name,
+                                         std::string_view rarities) {
   std::vector<TokenProfile> profiles;
   profiles.reserve(2 * kNameTokensMax);
-  const auto weighed = [&](std::string_view text) {
+  bool fits = true;
+  const auto weighed = [&](std::string_view text, std::string_view letters) {
     WeighedName out;
-    for (NameToken& token : ParseName(text).tokens) {
-      const int weight = ClassWeight(token.word);
-      profiles.push_back(ProfileOf(std::move(token)));
-      out.push_back({&profiles.back(), static_cast<uint32_t>(out.size()), weight});
+    std::vector<NameToken> tokens = ParseName(text).tokens;
+    fits = fits && letters.size() == tokens.size();
+    for (size_t i = 0; fits && i < tokens.size(); ++i) {
+      const std::optional<int> rarity = RarityOfLetter(letters[i]);
+      fits = rarity.has_value();
+      const int weight = ClassWeight(tokens[i].word) * rarity.value_or(0) / 1000;
+      profiles.push_back(ProfileOf(std::move(tokens[i])));
+      out.push_back({&profiles.back(), static_cast<uint32_t>(i), weight});
     }
     return out;
   };
-  const WeighedName a = weighed(query);
-  const WeighedName b = weighed(name);
+  const size_t middle = std::min(rarities.find('/'), rarities.size());
+  const WeighedName a = weighed(query, rarities.substr(0, middle));
+  const WeighedName b = weighed(name, rarities.substr(std::min(middle + 1, rarities.size())));
+  if (!fits || middle == rarities.size()) {
+    return std::nullopt;
+  }
   SimilarityCache cache;
   ScreeningHit hit = Explained(ScoreNames(a, b, cache), a, b);
   hit.name = name;
+  hit.rarities = rarities;
   return hit;
+}
+
+ScreeningHit CompareNames(std::string_view query, std::string_view name) {
+  const auto none_known = [](std::string_view text) {
+    return std::string(ParseName(text).tokens.size(), RarityLetter(kWeightUnit));
+  };
+  return *CompareNames(query, name, none_known(query) + '/' + none_known(name));
 }
 
 std::string ScreeningVersion() {

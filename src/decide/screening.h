@@ -23,6 +23,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -66,7 +67,10 @@ struct WordMatch {
 struct ScreeningHit {
   std::string entry;
   std::string name;  // the entry's name that is most like the query
-  int score = 0;     // of kScreeningScoreMax
+  // How rare the words of either name are on the list: with the two names, all that the score is
+  // made of (CompareNames). A letter a word, "nna/nnc".
+  std::string rarities;
+  int score = 0;  // of kScreeningScoreMax
   std::vector<WordMatch> matches;
   std::vector<std::string> query_left;
   std::vector<std::string> entry_left;
@@ -100,6 +104,10 @@ class ScreeningIndex {
   void Remove(std::string_view entry);
 
   size_t names() const;
+  // With room that is free to be used again: these grow with what is there at once, not with what
+  // ever was.
+  size_t names_held() const;
+  size_t words_held() const;
   ScreeningResult Search(std::string_view query, const ScreeningOptions& options);
 
  private:
@@ -109,6 +117,10 @@ class ScreeningIndex {
 
 // One name beside another, where no list says which words are rare: `entry` of the hit is empty.
 ScreeningHit CompareNames(std::string_view query, std::string_view name);
+// The same where a list said it: the hit that Search found. Nothing where the rarities are not of
+// these names.
+std::optional<ScreeningHit> CompareNames(std::string_view query, std::string_view name,
+                                         std::string_view rarities);
 
 // Changes whenever any score may: the algorithm's number, the tables' hash and the Unicode folds.
 std::string ScreeningVersion();

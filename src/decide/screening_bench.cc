@@ -120,6 +120,24 @@ void ScreeningQueries(benchmark::State& bench) {
 }
 BENCHMARK(ScreeningQueries)->Arg(10'000)->Arg(1'000'000)->Unit(benchmark::kMicrosecond);
 
+// An entry taken away and put again, where events are screened between changes.
+void ScreeningChanges(benchmark::State& bench) {
+  static std::unique_ptr<Filled> filled;
+  const auto names = static_cast<uint64_t>(bench.range(0));
+  if (filled == nullptr || filled->queries.size() != names) {
+    filled.reset();
+    filled = std::make_unique<Filled>(names);
+  }
+  SeededRandom random(10);
+  for (auto _ : bench) {
+    const uint64_t at = random.Below(names);
+    filled->index.Remove(std::to_string(at));
+    filled->index.Add(std::to_string(at), filled->queries[at]);
+  }
+  bench.SetItemsProcessed(bench.iterations());
+}
+BENCHMARK(ScreeningChanges)->Arg(10'000)->Arg(1'000'000)->Unit(benchmark::kMicrosecond);
+
 void ScreeningPairs(benchmark::State& bench) {
   SeededRandom random(9);
   std::vector<std::string> names;

@@ -63,17 +63,21 @@ uint64_t LettersHash(const std::vector<NameToken>& tokens) {
 struct ScreeningIndex::Impl {
   struct Token {
     TokenProfile profile;
-    std::vector<uint32_t> names;  // in order of addition; some may be gone
+    std::vector<uint32_t> names;  // in no order
   };
   // What bounds ask of a token, beside each other.
   struct Frequency {
-    uint32_t having = 0;  // names that are there
+    uint32_t having = 0;
     int32_t class_weight = 0;
   };
   struct Name {
     uint32_t entry = 0;
-    bool gone = false;
     std::string text;
+  };
+  // Of a name's tokens in name_tokens.
+  struct Place {
+    uint32_t first = 0;
+    uint32_t count = 0;
   };
   // What the query's words found of a name.
   struct Tally {
@@ -96,25 +100,32 @@ struct ScreeningIndex::Impl {
   class Search;
 
   uint32_t Enter(NameToken token);
+  uint32_t EnterEntry(std::string_view entry);
+  // An unused name of so many tokens.
+  uint32_t NewName(size_t tokens);
+  void Drop(uint32_t name);
   WeighedName Weighed(uint32_t name) const;
+  int RarityOf(uint32_t token) const { return Rarity(frequencies[token].having, present); }
   int WeightOf(uint32_t token) const {
-    return frequencies[token].class_weight * Rarity(frequencies[token].having, present) / 1000;
+    return frequencies[token].class_weight * RarityOf(token) / 1000;
   }
   std::span<const uint32_t> TokensOf(uint32_t name) const {
-    const uint32_t first = name_first[name];
-    return std::span(name_tokens).subspan(first, name_first[name + 1] - first);
+    return std::span(name_tokens).subspan(places[name].first, places[name].count);
   }
 
   std::vector<Token> tokens;
   std::vector<Frequency> frequencies;  // of each token
   std::unordered_map<std::string, uint32_t> token_ids;
   std::vector<Name> names;
-  std::vector<uint32_t> name_first = {0};  // of name_tokens, and where the last name ends
+  std::vector<Place> places;  // of each name
   std::vector<uint32_t> name_tokens;
+  std::array<std::vector<uint32_t>, kNameTokensMax + 1> unused_names;  // by their room for tokens
   std::vector<std::string> entries;
   std::vector<std::vector<uint32_t>> entry_names;
+  std::vector<uint32_t> unused_entries;
   std::unordered_map<std::string, uint32_t> entry_ids;
   uint64_t present = 0;
+  size_t tokens_unused = 0;  // that no name has any more
 
   // Most links stand settled, in order of their numbers; those since then hang on by_consonants.
   std::vector<Link> settled;
@@ -150,7 +161,9 @@ class ScreeningIndex::Impl::Search {
       const auto id = index_.token_ids.find(TokenKey(token));
       const uint64_t having =
           id == index_.token_ids.end() ? 0 : index_.frequencies[id->second].having;
-      const int weight = ClassWeight(token.word) * Rarity(having, index_.present) / 1000;
+      const int rarity = Rarity(having, index_.present);
+      rarities_ += RarityLetter(rarity);
+      const int weight = ClassWeight(token.word) * rarity / 1000;
       profiles_.push_back(ProfileOf(std::move(token)));
       query_.push_back({&profiles_.back(), static_cast<uint32_t>(query_.size()), weight});
       total_ += weight;
@@ -484,17 +497,14 @@ class ScreeningIndex::Impl::Search {
     std::vector<Candidate> out;
     for (uint32_t name : touched_) {
       // The bound first: most names stop there, and are not looked at.
-      if (const int bound = BoundOf(name);
-          bound >= options_.threshold && !index_.names[name].gone) {
+      if (const int bound = BoundOf(name); bound >= options_.threshold) {
         out.push_back({bound, name});
       }
     }
     if (hash_ != 0) {
       const auto [first, last] = index_.by_letters.equal_range(hash_);
       for (auto it = first; it != last; ++it) {
-        if (!index_.names[it->second].gone) {
-          out.push_back({kScreeningScoreMax, it->second});
-        }
+        out.push_back({kScreeningScoreMax, it->second});
       }
     }
     return out;
@@ -567,6 +577,10 @@ class ScreeningIndex::Impl::Search {
           result_.hits.emplace_back(Explained(ScoreNames(query_, entry, cache), query_, entry));
       hit.entry = index_.entries[name.entry];
       hit.name = name.text;
+      hit.rarities = rarities_ + '/';
+      for (uint32_t token : index_.TokensOf(found.name)) {
+        hit.rarities += RarityLetter(index_.RarityOf(token));
+      }
     }
   }
 
@@ -583,6 +597,7 @@ class ScreeningIndex::Impl::Search {
   const ScreeningOptions& options_;
   std::vector<TokenProfile> profiles_;
   WeighedName query_;
+  std::string rarities_;  // of the query's words
   int64_t total_ = 0;
   int64_t anywhere_ = 0;  // weight that any name may account for
   bool any_initial_ = false;
@@ -604,6 +619,7 @@ uint32_t ScreeningIndex::Impl::Enter(NameToken token) {
   const uint32_t id = found->second;
   const TokenProfile& profile = tokens.emplace_back(Token{ProfileOf(std::move(token)), {}}).profile;
   best.push_back(0);
+  ++tokens_unused;  // until a name is entered under it
   frequencies.push_back({0, ClassWeight(profile.token.word)});
   if (profile.token.word != WordClass::kNone) {
     by_meaning[profile.token.meaning].push_back(id);
@@ -681,59 +697,114 @@ ScreeningIndex::~ScreeningIndex() = default;
 ScreeningIndex::ScreeningIndex(ScreeningIndex&&) noexcept = default;
 ScreeningIndex& ScreeningIndex::operator=(ScreeningIndex&&) noexcept = default;
 
+uint32_t ScreeningIndex::Impl::EnterEntry(std::string_view entry) {
+  const auto [found, is_new] = entry_ids.try_emplace(std::string(entry), 0);
+  if (is_new && unused_entries.empty()) {
+    found->second = static_cast<uint32_t>(entries.size());
+    entries.emplace_back(entry);
+    entry_names.emplace_back();
+  } else if (is_new) {
+    found->second = unused_entries.back();
+    unused_entries.pop_back();
+    entries[found->second] = entry;
+  }
+  return found->second;
+}
+
+uint32_t ScreeningIndex::Impl::NewName(size_t count) {
+  if (std::vector<uint32_t>& unused = unused_names[count]; !unused.empty()) {
+    const uint32_t id = unused.back();
+    unused.pop_back();
+    return id;
+  }
+  places.push_back({static_cast<uint32_t>(name_tokens.size()), static_cast<uint32_t>(count)});
+  name_tokens.resize(name_tokens.size() + count);
+  names.emplace_back();
+  tallies.emplace_back();
+  return static_cast<uint32_t>(names.size() - 1);
+}
+
+void ScreeningIndex::Impl::Drop(uint32_t name) {
+  std::vector<uint32_t> words(TokensOf(name).begin(), TokensOf(name).end());
+  std::vector<NameToken> in_order;
+  in_order.reserve(words.size());
+  for (uint32_t word : words) {
+    in_order.push_back(tokens[word].profile.token);
+  }
+  if (const uint64_t hash = LettersHash(in_order); hash != 0) {
+    const auto [first, last] = by_letters.equal_range(hash);
+    by_letters.erase(std::find_if(first, last, [&](const auto& e) { return e.second == name; }));
+  }
+  std::ranges::sort(words);
+  words.erase(std::ranges::unique(words).begin(), words.end());
+  for (uint32_t word : words) {
+    std::vector<uint32_t>& having = tokens[word].names;
+    *std::ranges::find(having, name) = having.back();
+    having.pop_back();
+    --frequencies[word].having;
+    tokens_unused += having.empty() ? 1 : 0;
+  }
+  names[name] = {};
+  unused_names[places[name].count].push_back(name);
+  --present;
+}
+
 void ScreeningIndex::Add(std::string_view entry, std::string_view name) {
   Impl& impl = *impl_;
-  const auto [found, is_new] =
-      impl.entry_ids.try_emplace(std::string(entry), static_cast<uint32_t>(impl.entries.size()));
-  if (is_new) {
-    impl.entries.emplace_back(entry);
-    impl.entry_names.emplace_back();
-  }
+  const uint32_t of = impl.EnterEntry(entry);
   ParsedName parsed = ParseName(name);
-  const auto id = static_cast<uint32_t>(impl.names.size());
-  Impl::Name& row = impl.names.emplace_back();
-  row.entry = found->second;
-  row.text = name;
+  const uint32_t id = impl.NewName(parsed.tokens.size());
+  impl.names[id] = {of, std::string(name)};
   if (const uint64_t hash = LettersHash(parsed.tokens); hash != 0) {
     impl.by_letters.emplace(hash, id);
   }
+  uint32_t at = impl.places[id].first;
   for (NameToken& token : parsed.tokens) {
     const uint32_t word = impl.Enter(std::move(token));
-    impl.name_tokens.push_back(word);
+    impl.name_tokens[at] = word;
+    ++at;
     Impl::Token& entered = impl.tokens[word];
     if (entered.names.empty() || entered.names.back() != id) {
+      impl.tokens_unused -= entered.names.empty() ? 1 : 0;
       entered.names.push_back(id);
       ++impl.frequencies[word].having;
     }
   }
-  impl.name_first.push_back(static_cast<uint32_t>(impl.name_tokens.size()));
   impl.SettleLinks();
-  impl.tallies.emplace_back();
-  impl.entry_names[found->second].push_back(id);
+  impl.entry_names[of].push_back(id);
   ++impl.present;
 }
 
 void ScreeningIndex::Remove(std::string_view entry) {
+  // Words are kept when no name has them any more, for they mostly come again, until they are many.
+  constexpr size_t kTokensUnusedMin = 65'536;
   Impl& impl = *impl_;
   const auto found = impl.entry_ids.find(std::string(entry));
   if (found == impl.entry_ids.end()) {
     return;
   }
-  for (uint32_t id : impl.entry_names[found->second]) {
-    impl.names[id].gone = true;
-    const std::span<const uint32_t> all = impl.TokensOf(id);
-    std::vector<uint32_t> words(all.begin(), all.end());
-    std::ranges::sort(words);
-    words.erase(std::ranges::unique(words).begin(), words.end());
-    for (uint32_t word : words) {
-      --impl.frequencies[word].having;
-    }
-    --impl.present;
+  const uint32_t gone = found->second;
+  for (uint32_t id : impl.entry_names[gone]) {
+    impl.Drop(id);
   }
-  impl.entry_names[found->second].clear();
+  impl.entry_names[gone].clear();
+  impl.entries[gone].clear();
+  impl.unused_entries.push_back(gone);
+  impl.entry_ids.erase(found);
+  if (impl.tokens_unused > kTokensUnusedMin && impl.tokens_unused > impl.tokens.size() / 2) {
+    ScreeningIndex fresh;
+    for (const auto& [key, of] : impl.entry_ids) {
+      for (uint32_t id : impl.entry_names[of]) {
+        fresh.Add(key, impl.names[id].text);
+      }
+    }
+    *this = std::move(fresh);
+  }
 }
 
 size_t ScreeningIndex::names() const { return impl_->present; }
+size_t ScreeningIndex::names_held() const { return impl_->names.size(); }
+size_t ScreeningIndex::words_held() const { return impl_->tokens.size(); }
 
 ScreeningResult ScreeningIndex::Search(std::string_view query, const ScreeningOptions& options) {
   return Impl::Search(*impl_, options).Run(query);

@@ -15,9 +15,11 @@ namespace {
 constexpr std::array<std::string_view, 5> kColumns = {"name", "entry", "reason", "by", "valid_to"};
 constexpr size_t kRequired = 4;
 
+constexpr char kBetween = '\0';  // which neither value nor source has
+
 // What the index calls an entry: sorts by value, then source and beginning.
 std::string IndexEntry(const ListEntryId& id) {
-  return fmt::format("{}\n{}\n{}", id.value, id.source, id.valid_from_us);
+  return fmt::format("{}{}{}{}{}", id.value, kBetween, id.source, kBetween, id.valid_from_us);
 }
 
 std::string KeyOf(std::string_view name) { return internal::NameKey(internal::ParseName(name)); }
@@ -90,14 +92,45 @@ Result<std::vector<Clearance>> ReadClearancesCsv(CsvReader& reader) {
   }
 }
 
-void ScreeningList::Put(ListEntry entry) {
+void Clearances::Add(Clearance clearance) {
+  std::vector<Clearance>& same = all_[{KeyOf(clearance.name), clearance.entry}];
+  same.push_back(std::move(clearance));
+}
+
+void Clearances::Remove(const Clearance& clearance) {
+  const auto found = all_.find({KeyOf(clearance.name), clearance.entry});
+  if (found == all_.end()) {
+    return;
+  }
+  std::vector<Clearance>& same = found->second;
+  if (const auto equal = std::ranges::find(same, clearance); equal != same.end()) {
+    same.erase(equal);
+  }
+  if (same.empty()) {
+    all_.erase(found);
+  }
+}
+
+const Clearance* Clearances::Find(std::string_view key, std::string_view entry,
+                                  int64_t at_us) const {
+  const auto found = all_.find({std::string(key), std::string(entry)});
+  if (found == all_.end()) {
+    return nullptr;
+  }
+  const auto holds = std::ranges::find_if(found->second, [&](const Clearance& clearance) {
+    return clearance.valid_from_us <= at_us && at_us < clearance.valid_to_us;
+  });
+  return holds == found->second.end() ? nullptr : &*holds;
+}
+
+void ScreeningList::Put(const ListEntry& entry) {
   const std::string key = IndexEntry(entry.id());
   index_.Remove(key);
   index_.Add(key, entry.value);
   for (const std::string& alias : entry.aliases) {
     index_.Add(key, alias);
   }
-  entries_.insert_or_assign(key, std::move(entry));
+  entries_.insert_or_assign(key, &entry);
 }
 
 void ScreeningList::Remove(const ListEntryId& id) {
@@ -106,29 +139,14 @@ void ScreeningList::Remove(const ListEntryId& id) {
   entries_.erase(key);
 }
 
-void ScreeningList::Clear(Clearance clearance) {
-  std::vector<Clearance>& same = clearances_[{KeyOf(clearance.name), clearance.entry}];
-  same.push_back(std::move(clearance));
-}
-
-const Clearance* ScreeningList::ClearanceOf(std::string_view key, const ListEntry& entry,
-                                            int64_t at_us) const {
-  const auto found = clearances_.find({std::string(key), entry.value});
-  if (found == clearances_.end()) {
-    return nullptr;
-  }
-  const auto holds = std::ranges::find_if(
-      found->second, [&](const Clearance& clearance) { return at_us < clearance.valid_to_us; });
-  return holds == found->second.end() ? nullptr : &*holds;
-}
-
-ScreeningList::Answer ScreeningList::Screen(std::string_view name, int64_t at_us, size_t top) {
+ScreeningList::Answer ScreeningList::Screen(std::string_view name, int64_t at_us, size_t top,
+                                            const Clearances& clearances) {
   const std::string key = KeyOf(name);
   // As many more as may be cleared.
   size_t cleared = 0;
-  for (auto it = clearances_.lower_bound({key, ""});
-       it != clearances_.end() && it->first.first == key; ++it) {
-    const std::string of_value = it->first.second + '\n';
+  for (auto it = clearances.all_.lower_bound({key, ""});
+       it != clearances.all_.end() && it->first.first == key; ++it) {
+    const std::string of_value = it->first.second + kBetween;
     for (auto held = entries_.lower_bound(of_value);
          held != entries_.end() && held->first.starts_with(of_value); ++held) {
       ++cleared;
@@ -136,14 +154,14 @@ ScreeningList::Answer ScreeningList::Screen(std::string_view name, int64_t at_us
   }
   ScreeningOptions options{.threshold = threshold_, .top = top + cleared};
   options.counts = [&](std::string_view entry) {
-    return entries_.find(std::string(entry))->second.valid_at(at_us);
+    return entries_.find(std::string(entry))->second->valid_at(at_us);
   };
   ScreeningResult found = index_.Search(name, options);
   Answer answer{.truncated = found.truncated, .steps = found.steps};
   size_t counting = 0;
   for (ScreeningHit& hit : found.hits) {
-    const ListEntry& entry = entries_.find(hit.entry)->second;
-    const Clearance* clearance = ClearanceOf(key, entry, at_us);
+    const ListEntry& entry = *entries_.find(hit.entry)->second;
+    const Clearance* clearance = clearances.Find(key, entry.value, at_us);
     if (clearance == nullptr && counting++ == 0) {
       answer.best = hit.score;
     }

@@ -16,30 +16,46 @@
 
 namespace fuqi::decide {
 
-// "This customer is not that person": hits of a name on an entry that no longer count. The name is
+// "This customer is not that person": hits of a name on an entry that do not count. The name is
 // compared as screening folds it, without legal forms, so that case, width, accents and traditional
 // characters do not bring the hit back; anything else does.
 struct Clearance {
   std::string name;   // as it was asked for
   std::string entry;  // the entry's value
   std::string reason;
-  std::string by;                  // who ruled it out
-  int64_t valid_to_us = kForEver;  // exclusive, in the time of what is screened
+  std::string by;                      // who ruled it out
+  int64_t valid_from_us = kSinceEver;  // inclusive, in the time of what is screened
+  int64_t valid_to_us = kForEver;      // exclusive
+
+  friend bool operator==(const Clearance&, const Clearance&) = default;
 };
 
 // A file with a header that names the columns name, entry, reason and by, each of them filled, and
 // maybe valid_to, in any order. kParse, placed.
 Result<std::vector<Clearance>> ReadClearancesCsv(CsvReader& reader);
 
+class Clearances {
+ public:
+  void Add(Clearance clearance);
+  // One of these that is equal; nothing where there is none.
+  void Remove(const Clearance& clearance);
+
+ private:
+  friend class ScreeningList;
+  const Clearance* Find(std::string_view key, std::string_view entry, int64_t at_us) const;
+
+  // By the name's key and the entry's value.
+  std::map<std::pair<std::string, std::string>, std::vector<Clearance>> all_;
+};
+
 class ScreeningList {
  public:
   // `threshold` of kScreeningScoreMax.
   ScreeningList(std::string name, int threshold) : name_(std::move(name)), threshold_(threshold) {}
 
-  // An entry under the id of another takes its place.
-  void Put(ListEntry entry);
+  // An entry under the id of another takes its place. It stays where it is until it is removed.
+  void Put(const ListEntry& entry);
   void Remove(const ListEntryId& id);
-  void Clear(Clearance clearance);
 
   struct Hit {
     ScreeningHit hit;
@@ -53,7 +69,7 @@ class ScreeningList {
     uint64_t steps = 0;
   };
   // At the time of the event. Pointers live until the next change.
-  Answer Screen(std::string_view name, int64_t at_us, size_t top);
+  Answer Screen(std::string_view name, int64_t at_us, size_t top, const Clearances& clearances);
 
   const std::string& name() const { return name_; }
   int threshold() const { return threshold_; }
@@ -61,14 +77,10 @@ class ScreeningList {
   size_t names() const { return index_.names(); }
 
  private:
-  const Clearance* ClearanceOf(std::string_view key, const ListEntry& entry, int64_t at_us) const;
-
   std::string name_;
   int threshold_;
   ScreeningIndex index_;
-  std::map<std::string, ListEntry> entries_;  // by the index's entry
-  // By the name's key and the entry's value.
-  std::map<std::pair<std::string, std::string>, std::vector<Clearance>> clearances_;
+  std::map<std::string, const ListEntry*> entries_;  // by the index's entry
 };
 
 }  // namespace fuqi::decide

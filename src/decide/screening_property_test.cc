@@ -178,6 +178,59 @@ TEST(ScreeningIndexProperty, DependsOnTheNamesOfTheListAlone) {
   }
 }
 
+// A list whose entries change for years takes no more room than it needs at once.
+TEST(ScreeningIndexProperty, ChangesOfEntriesDoNotMakeItGrow) {
+  SeededRandom random(6);
+  ScreeningIndex index;
+  std::vector<std::string> names;
+  for (int i = 0; i < 300; ++i) {
+    names.push_back(MadeName(random));
+    index.Add(std::to_string(i), names.back());
+  }
+  const size_t words = index.words_held();
+  for (int i = 0; i < 20'000; ++i) {
+    const size_t at = random.Below(names.size());
+    index.Remove(std::to_string(at));
+    index.Add(std::to_string(at), names[at]);
+  }
+  EXPECT_EQ(index.names(), 300u);
+  EXPECT_EQ(index.names_held(), 300u);
+  EXPECT_EQ(index.words_held(), words);
+  // Words that come once and go are given up when they outweigh those that stay.
+  for (int i = 0; i < 200'000; ++i) {
+    index.Remove("0");
+    index.Add("0", "word" + std::to_string(i));
+  }
+  EXPECT_LT(index.words_held(), 70'000u);
+  const std::string& query = names[7];
+  EXPECT_EQ(index.Search(query, {}).hits.at(0).score, kScreeningScoreMax);
+}
+
+TEST(ScreeningIndexProperty, AHitIsFoundAgainFromItsNamesAndTheirRarities) {
+  SeededRandom random(7);
+  const std::vector<Listed> list = MadeList(random, 500);
+  ScreeningIndex index;
+  for (const Listed& listed : list) {
+    index.Add(listed.entry, listed.name);
+  }
+  uint64_t found = 0;
+  for (int i = 0; i < 300; ++i) {
+    const std::string query = Slipped(list[random.Below(list.size())].name, random);
+    for (const ScreeningHit& hit : index.Search(query, {.threshold = 6000}).hits) {
+      const auto again = CompareNames(query, hit.name, hit.rarities);
+      ASSERT_TRUE(again.has_value()) << hit.rarities;
+      EXPECT_EQ(again->score, hit.score);
+      EXPECT_EQ(again->matches.size(), hit.matches.size());
+      EXPECT_EQ(again->notes, hit.notes);
+      ++found;
+    }
+  }
+  EXPECT_GT(found, 300u);
+  for (std::string_view rarities : {"", "/", "a", "a/", "aa/a", "a/aa", "A/a", "z/a", "a/`"}) {
+    EXPECT_FALSE(CompareNames("one", "two", rarities).has_value()) << rarities;
+  }
+}
+
 TEST(CompareNamesProperty, IsBetweenNothingAndAllAndTheSameBothWays) {
   SeededRandom random(2);
   for (uint64_t i = 0; i < SeedsForTest(20'000); ++i) {

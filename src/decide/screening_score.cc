@@ -448,15 +448,31 @@ int ClassWeight(WordClass word) {
   return kWeightUnit;
 }
 
+namespace {
+constexpr int kPerDoubling = 40;  // permille
+}  // namespace
+
 int Rarity(uint64_t having, uint64_t names) {
   constexpr uint64_t kNamesMin = 64;  // of fewer, none is known to be frequent
-  constexpr int kPerDoubling = 40;
   if (names < kNamesMin) {
     return kWeightUnit;
   }
   const int doublings = static_cast<int>(std::bit_width(names)) -
                         static_cast<int>(std::bit_width(std::max<uint64_t>(having, 1)));
   return std::clamp(kRarityMin + kPerDoubling * doublings, kRarityMin, kRarityMax);
+}
+
+char RarityLetter(int rarity) {
+  return rarity == kWeightUnit
+             ? '-'
+             : static_cast<char>('a' + (rarity - kRarityMin + kPerDoubling - 1) / kPerDoubling);
+}
+
+std::optional<int> RarityOfLetter(char letter) {
+  const int rarity = letter == '-'
+                         ? kWeightUnit
+                         : std::min(kRarityMin + (letter - 'a') * kPerDoubling, kRarityMax);
+  return RarityLetter(rarity) == letter ? std::optional(rarity) : std::nullopt;
 }
 
 const Similarity& SimilarityCache::Of(uint32_t query_index, const TokenProfile& query,

@@ -3,6 +3,7 @@
 // The score of two names, and what it is made of.
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <unordered_map>
 #include <vector>
@@ -20,6 +21,9 @@ inline constexpr int kRarityMax = 1200;
 int ClassWeight(WordClass word);
 // How much more a word weighs that `having` of `names` names have: permille.
 int Rarity(uint64_t having, uint64_t names);
+// What Rarity gives as one letter, and back: '-' where nothing is known, 'a' the most frequent.
+char RarityLetter(int rarity);
+std::optional<int> RarityOfLetter(char letter);
 
 struct WeighedToken {
   const TokenProfile* profile = nullptr;

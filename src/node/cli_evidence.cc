@@ -12,6 +12,7 @@
 #include "node/list_json.h"
 #include "node/print.h"
 #include "node/prove.h"
+#include "node/screening_text.h"
 #include "table/binder.h"
 
 namespace fuqi::node {
@@ -67,6 +68,14 @@ Result<OpenedLog> OpenLog(const std::string& dir, std::string_view pack) {
 OrderedJson MetJson(const decide::Explanation::Met& met) {
   OrderedJson json = {{"lookup", met.lookup}, {"list", met.list}, {"entry", met.ref.ToText()}};
   json.update(EntryJson(met.entry));
+  if (met.screened) {
+    OrderedJson& screened = json["screened"];
+    screened = {{"name", met.screened->name}, {"score", met.screened->percent}};
+    if (met.screened->hit) {
+      screened["met"] = met.screened->hit->name;
+      AddWords(*met.screened->hit, screened);
+    }
+  }
   if (!met.by.empty()) {
     json["by"] = met.by;
   }
@@ -82,6 +91,13 @@ void PrintMet(const decide::Explanation& e, Language language, std::ostream& out
     out << '\n'
         << Say(language, "list '{}', entry {}: {}", met.list, met.ref.ToText(), entry.value)
         << '\n';
+    if (met.screened) {
+      out << "  "
+          << Say(language, "'{}' is {} % like it: {}", met.screened->name, met.screened->percent,
+                 met.screened->hit ? WordsOf(*met.screened->hit, language)
+                                   : Tr("another version of screening said so", language))
+          << '\n';
+    }
     if (!entry.source.empty() || !entry.reason.empty()) {
       out << "  "
           << Say(language, "source {}, reason {}", entry.source.empty() ? "-" : entry.source,

@@ -225,7 +225,7 @@ Result<int> Import(const ListArguments& arguments, Context& context) {
                         ReadEntries(arguments, list->list()));
   // Checked as a whole first: a file with one bad entry changes nothing.
   for (const decide::ListEntry& entry : entries) {
-    FUQI_RETURN_IF_ERROR(decide::CheckEntry(list->list().type, entry).At({.file = arguments.file}));
+    FUQI_RETURN_IF_ERROR(decide::CheckEntry(list->list(), entry).At({.file = arguments.file}));
   }
   std::vector<decide::ListRemoval> gone;
   if (arguments.replace) {

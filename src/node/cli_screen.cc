@@ -16,6 +16,7 @@
 #include "decide/screening_list.h"
 #include "node/cli.h"
 #include "node/print.h"
+#include "node/screening_text.h"
 
 namespace fuqi::node {
 namespace {
@@ -67,7 +68,13 @@ Result<std::map<std::string, int>> ReadThresholds(const ScreenCommand& command) 
   return by_list;
 }
 
-Result<ScreeningList> ReadScreened(const std::string& path, int percent) {
+// A file's entries, and the screening of them.
+struct ScreenedFile {
+  std::vector<decide::ListEntry> entries;
+  ScreeningList list;
+};
+
+Result<ScreenedFile> ReadScreened(const std::string& path, int percent) {
   FUQI_ASSIGN_OR_RETURN(std::unique_ptr<File> file, SystemDisk().Open(path, OpenMode::kRead));
   CsvReader reader(path, FileSource(*file));
   const decide::List shape{.name = ListName(path),
@@ -76,25 +83,30 @@ Result<ScreeningList> ReadScreened(const std::string& path, int percent) {
                            .bytes_max = kBytesMax};
   FUQI_ASSIGN_OR_RETURN(std::vector<decide::ListEntry> entries, decide::ReadListCsv(reader, shape));
   ScreeningList list(shape.name, percent * (decide::kScreeningScoreMax / 100));
-  for (decide::ListEntry& entry : entries) {
-    list.Put(std::move(entry));
+  for (const decide::ListEntry& entry : entries) {
+    list.Put(entry);
   }
-  return list;
+  return ScreenedFile{std::move(entries), std::move(list)};
 }
 
-Result<std::vector<ScreeningList>> ReadAll(const ScreenCommand& command) {
+struct AllScreened {
+  std::vector<ScreenedFile> files;
+  decide::Clearances cleared;
+};
+
+Result<AllScreened> ReadAll(const ScreenCommand& command) {
   FUQI_ASSIGN_OR_RETURN(const auto thresholds, ReadThresholds(command));
-  std::vector<ScreeningList> lists;
+  AllScreened all;
   for (const std::string& path : command.lists) {
     const std::string name = ListName(path);
-    if (std::ranges::any_of(lists, [&](const ScreeningList& l) { return l.name() == name; })) {
+    if (std::ranges::any_of(all.files, [&](const auto& f) { return f.list.name() == name; })) {
       return Err(ErrorCode::kUsage, "two lists are called '{}'", name);
     }
     const auto own = thresholds.find(name);
     FUQI_ASSIGN_OR_RETURN(
-        ScreeningList list,
+        ScreenedFile file,
         ReadScreened(path, own == thresholds.end() ? thresholds.at("") : own->second));
-    lists.push_back(std::move(list));
+    all.files.push_back(std::move(file));
   }
   if (!command.cleared.empty()) {
     FUQI_ASSIGN_OR_RETURN(std::unique_ptr<File> file,
@@ -102,77 +114,17 @@ Result<std::vector<ScreeningList>> ReadAll(const ScreenCommand& command) {
     CsvReader reader(command.cleared, FileSource(*file));
     FUQI_ASSIGN_OR_RETURN(std::vector<decide::Clearance> clearances,
                           decide::ReadClearancesCsv(reader));
-    for (ScreeningList& list : lists) {
-      for (const decide::Clearance& clearance : clearances) {
-        list.Clear(clearance);
-      }
+    for (decide::Clearance& clearance : clearances) {
+      all.cleared.Add(std::move(clearance));
     }
   }
-  return lists;
+  return all;
 }
 
 std::string ScoreText(int score) { return fmt::format("{}.{:02}", score / 100, score % 100); }
 
-std::string_view WayIn(decide::MatchWay way, Language language) {
-  switch (way) {
-    case decide::MatchWay::kExact:
-      return Tr("the same", language);
-    case decide::MatchWay::kWord:
-      return Tr("of the same meaning", language);
-    case decide::MatchWay::kJoined:
-      return Tr("the same letters", language);
-    case decide::MatchWay::kPinyin:
-      return Tr("by pinyin", language);
-    case decide::MatchWay::kWadeGiles:
-      return Tr("by Wade-Giles", language);
-    case decide::MatchWay::kCantonese:
-      return Tr("by Cantonese", language);
-    case decide::MatchWay::kEdit:
-      return Tr("some letters apart", language);
-    case decide::MatchWay::kInitial:
-      return Tr("by an initial", language);
-    case decide::MatchWay::kSameSound:
-      return Tr("of the same sound", language);
-  }
-  return "";
-}
-
-std::string_view NoteIn(decide::ScreeningNote note, Language language) {
-  switch (note) {
-    case decide::ScreeningNote::kOtherOrder:
-      return Tr("in another order", language);
-    case decide::ScreeningNote::kOtherPlace:
-      return Tr("of another place", language);
-    case decide::ScreeningNote::kOtherNumber:
-      return Tr("with another number", language);
-    case decide::ScreeningNote::kOtherForm:
-      return Tr("of another legal form", language);
-    case decide::ScreeningNote::kLittle:
-      return Tr("too little agrees", language);
-  }
-  return "";
-}
-
-std::string Joined(const std::vector<std::string>& words) {
-  return fmt::format("{}", fmt::join(words, " "));
-}
-
-// "张 = zhang (by pinyin), 伟 = wei (by pinyin); left: -/junior".
 std::string ExplainedIn(const ScreeningList::Hit& hit, Language language) {
-  std::string out;
-  for (const decide::WordMatch& match : hit.hit.matches) {
-    out += fmt::format("{}{} = {} ({})", out.empty() ? "" : ", ", match.query, match.entry,
-                       WayIn(match.way, language));
-  }
-  if (!hit.hit.query_left.empty()) {
-    out += "; " + Say(language, "only asked for: {}", Joined(hit.hit.query_left));
-  }
-  if (!hit.hit.entry_left.empty()) {
-    out += "; " + Say(language, "only listed: {}", Joined(hit.hit.entry_left));
-  }
-  for (decide::ScreeningNote note : hit.hit.notes) {
-    out += fmt::format("; {}", NoteIn(note, language));
-  }
+  std::string out = WordsOf(hit.hit, language);
   if (hit.clearance != nullptr) {
     out += "; " + Say(language, "cleared by {}: {}", hit.clearance->by, hit.clearance->reason);
   }
@@ -180,31 +132,13 @@ std::string ExplainedIn(const ScreeningList::Hit& hit, Language language) {
 }
 
 OrderedJson HitJson(const std::string& list, const ScreeningList::Hit& hit) {
-  OrderedJson matches = OrderedJson::array();
-  for (const decide::WordMatch& match : hit.hit.matches) {
-    OrderedJson json = {{"query", match.query},
-                        {"entry", match.entry},
-                        {"way", decide::MatchWayName(match.way)},
-                        {"permille", match.permille}};
-    if (match.way == decide::MatchWay::kEdit) {
-      json["edits"] = match.edits;
-    }
-    matches.push_back(std::move(json));
-  }
-  OrderedJson notes = OrderedJson::array();
-  for (decide::ScreeningNote note : hit.hit.notes) {
-    notes.push_back(decide::ScreeningNoteName(note));
-  }
   OrderedJson json = {{"list", list},
                       {"entry", hit.entry->value},
                       {"source", hit.entry->source},
                       {"reason", hit.entry->reason},
                       {"name", hit.hit.name},
-                      {"score", ScoreText(hit.hit.score)},
-                      {"matches", std::move(matches)},
-                      {"query_left", hit.hit.query_left},
-                      {"entry_left", hit.hit.entry_left},
-                      {"notes", std::move(notes)}};
+                      {"score", ScoreText(hit.hit.score)}};
+  AddWords(hit.hit, json);
   if (hit.clearance != nullptr) {
     json["cleared"] = {{"by", hit.clearance->by}, {"reason", hit.clearance->reason}};
   }
@@ -213,16 +147,16 @@ OrderedJson HitJson(const std::string& list, const ScreeningList::Hit& hit) {
 
 class NameScreener {
  public:
-  NameScreener(std::vector<ScreeningList> lists, int64_t at_us, size_t top, Context& context)
-      : lists_(std::move(lists)), at_us_(at_us), top_(top), context_(context) {}
+  NameScreener(AllScreened all, int64_t at_us, size_t top, Context& context)
+      : all_(std::move(all)), at_us_(at_us), top_(top), context_(context) {}
 
   void Screen(const std::string& name) {
     std::vector<std::vector<std::string>> rows;
     OrderedJson hits = OrderedJson::array();
     int best = 0;
     bool truncated = false;
-    for (ScreeningList& list : lists_) {
-      const ScreeningList::Answer answer = list.Screen(name, at_us_, top_);
+    for (auto& [entries, list] : all_.files) {
+      const ScreeningList::Answer answer = list.Screen(name, at_us_, top_, all_.cleared);
       best = std::max(best, answer.best);
       truncated = truncated || answer.truncated;
       for (const ScreeningList::Hit& hit : answer.hits) {
@@ -280,7 +214,7 @@ class NameScreener {
   }
 
  private:
-  std::vector<ScreeningList> lists_;
+  AllScreened all_;
   int64_t at_us_;
   size_t top_;
   Context& context_;
@@ -300,14 +234,14 @@ Result<int> RunScreen(const ScreenCommand& command, Context& context) {
       return Err(ErrorCode::kUsage, "a name is not well-formed UTF-8");
     }
   }
-  Result<std::vector<ScreeningList>> lists = [&] {
+  Result<AllScreened> all = [&] {
     Progress progress(context, Tr("reading lists", context.language));
     return ReadAll(command);
   }();
-  if (!lists) {
-    return std::move(lists).error();
+  if (!all) {
+    return std::move(all).error();
   }
-  NameScreener screener(*std::move(lists), at_us, command.top, context);
+  NameScreener screener(*std::move(all), at_us, command.top, context);
   if (command.names.empty()) {
     return screener.ScreenLines();
   }

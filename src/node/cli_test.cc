@@ -9,6 +9,7 @@
 #include <regex>
 #include <sstream>
 
+#include "decide/screened_pack_test.h"
 #include "decide/small_pack_test.h"
 #include "govern/local_owner.h"
 #include "ledger/log.h"
@@ -502,6 +503,42 @@ reason = { zh = "在名单中", en = "listed" }
   size_t Size() { return Json::parse(On("list", "show", {"watched"}).out)["size"].get<size_t>(); }
   Json last_;
 };
+
+TEST_F(Command, APackThatScreensSaysWhomANameMetUntilSomebodyRulesItOut) {
+  const std::string log = dir_ / "log";
+  dir_.Write("pack/pack.toml", decide::PackWithScreening());
+  dir_.Write("pack/lists/sanctions.csv",
+             "value,aliases,source,reason\n\"ZHANG, Sanfeng\",张三丰,UN,arms\n");
+  const auto decide = [&](const std::string& id) {
+    const Ran ran = Run({"decide", dir_ / "pack", "--log", log},
+                        fmt::format(R"({{"id":"{}","ts":"2026-01-01 00:00:00","payer":"{}",)"
+                                    R"("payee":"Chang San-feng","amount":"5.00"}})"
+                                    "\n",
+                                    id, id));
+    EXPECT_EQ(ran.code, 0) << ran.err;
+    return Json::parse(ran.out);
+  };
+  const Json first = decide("a");
+  EXPECT_EQ(first["action"], "block");
+  const Ran told = Run({"explain", "--log", log, first["decision_id"]});
+  EXPECT_NE(told.out.find("'Chang San-feng' is "), std::string::npos) << told.out;
+  EXPECT_NE(told.out.find("(by Wade-Giles)"), std::string::npos) << told.out;
+  const Json explained =
+      Json::parse(Run({"explain", "--log", log, first["decision_id"], "--json"}).out);
+  EXPECT_EQ(explained["entries"][0]["screened"]["score"], first["features"]["payee_sanctions"]);
+  EXPECT_EQ(explained["entries"][0]["screened"]["matches"].size(), 2u);
+
+  const std::vector<std::string> clear = {
+      "list", "add", "ruled_out", "Chang San-feng", "--source", "ZHANG, Sanfeng", "--log", log};
+  const Ran refused = Run(clear);
+  EXPECT_EQ(refused.code, 1);
+  EXPECT_NE(refused.err.find("a clearance needs"), std::string::npos) << refused.err;
+  std::vector<std::string> with_reason = clear;
+  with_reason.insert(with_reason.end(), {"--reason", "a monk of the Ming"});
+  EXPECT_EQ(Run(with_reason).code, 0);
+  EXPECT_EQ(decide("b")["action"], "approve");
+  EXPECT_EQ(Run({"reperform", "--log", log}).code, 0);
+}
 
 TEST_F(ListCommand, ChangesAListOfALogThatNoNodeHolds) {
   Ran ran = On("list", "add",
