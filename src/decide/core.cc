@@ -579,6 +579,7 @@ void Core::DecideFromFeatures(const Event& event, Decision& decision,
 }
 
 const CompiledPack& Core::pack() const { return *impl_->pack; }
+const std::shared_ptr<const CompiledPack>& Core::shared_pack() const { return impl_->pack; }
 uint64_t Core::events() const { return impl_->events; }
 
 uint64_t Core::state_bytes() const {

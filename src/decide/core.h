@@ -83,6 +83,7 @@ class Core {
                           std::vector<table::Datum>* rule_values = nullptr) const;
 
   const CompiledPack& pack() const;
+  const std::shared_ptr<const CompiledPack>& shared_pack() const;
   uint64_t events() const;        // folded so far
   uint64_t state_bytes() const;   // of windows and graphs, estimated
   uint64_t window_steps() const;  // entries that windows and graphs touched so far

@@ -113,12 +113,18 @@ std::optional<Change> WithoutLoggedStanding(Change change) {
 
 Result<std::vector<LoggedVersion>> VersionsInLog(Disk& disk, const std::string& dir) {
   std::vector<LoggedVersion> versions;
+  Versions fold;
   FUQI_RETURN_IF_ERROR(
       ledger::Scan(disk, dir + "/log", 0, [&](const StoredRecord& record) -> Result<void> {
+        FUQI_RETURN_IF_ERROR(fold.Fold(record).At(PlaceOf(record.seq)));
         if (record.type == RecordType::kPublish) {
-          FUQI_ASSIGN_OR_RETURN(PublishRecord publish,
-                                DecodePublish(record).At(PlaceOf(record.seq)));
-          versions.push_back({record.seq, std::move(publish)});
+          FUQI_ASSIGN_OR_RETURN(PublishRecord publish, DecodePublish(record));
+          LoggedVersion& version = versions.emplace_back();
+          version.seq = record.seq;
+          version.publish = std::move(publish);
+          if (fold.newest() && fold.newest()->publish_seq == record.seq) {
+            version.proposal = fold.newest();
+          }
         } else if (record.type == RecordType::kDecision && !versions.empty()) {
           ++versions.back().decisions;
         }

@@ -13,6 +13,7 @@
 #include "decide/change.h"
 #include "decide/records.h"
 #include "decide/source.h"
+#include "decide/versions.h"
 
 namespace fuqi::decide {
 
@@ -41,6 +42,8 @@ struct LoggedVersion {
   uint64_t seq = 0;
   PublishRecord publish;
   uint64_t decisions = 0;
+  // Whose will it was; nothing where a start published it.
+  std::optional<ProposalStatus> proposal;
 };
 Result<std::vector<LoggedVersion>> VersionsInLog(Disk& disk, const std::string& dir);
 

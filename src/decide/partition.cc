@@ -3,13 +3,13 @@
 #include <algorithm>
 #include <atomic>
 #include <deque>
-#include <map>
 
 #include "base/check.h"
 #include "base/log.h"
 #include "base/thread_annotations.h"
-#include "base/time.h"
+#include "decide/backfill.h"
 #include "decide/fold.h"
+#include "decide/version_change.h"
 #include "ledger/snapshot.h"
 
 namespace fuqi::decide {
@@ -21,50 +21,10 @@ using ledger::RecordType;
 // texts, and their heads.
 constexpr uint64_t kPairBytesMax = 4u << 20;
 
-using Publishes = std::map<uint64_t, std::shared_ptr<const PublishRecord>>;
-
-// The state after the records [0, seq) of a log.
-struct Folded {
-  Core core;
-  uint64_t seq = 0;
-  uint64_t publish_seq = 0;  // of the last Publish record
-  Publishes publishes;       // that were needed
-};
-
-Result<std::shared_ptr<const PublishRecord>> ReadPublish(const ledger::Log& log, uint64_t seq,
-                                                         Publishes& publishes) {
-  if (auto found = publishes.find(seq); found != publishes.end()) {
-    return found->second;
-  }
-  FUQI_ASSIGN_OR_RETURN(ledger::OwnedRecord record, log.Read(seq));
-  FUQI_ASSIGN_OR_RETURN(PublishRecord publish,
-                        DecodePublish(*record).At({.field = fmt::format("#{}", seq)}));
-  return publishes[seq] = std::make_shared<const PublishRecord>(std::move(publish));
-}
-
-Result<void> FoldRecord(const ledger::Log& log, const ledger::StoredRecord& record,
-                        Folded& folded) {
-  const CompiledPack& pack = folded.core.pack();
-  folded.seq = record.seq + 1;
-  if (record.type == RecordType::kPublish) {
-    FUQI_ASSIGN_OR_RETURN(PublishRecord publish, DecodePublish(record));
-    FUQI_RETURN_IF_ERROR(CheckSamePack(publish, pack));
-    folded.publish_seq = record.seq;
-    folded.publishes[record.seq] = std::make_shared<const PublishRecord>(std::move(publish));
-  } else if (record.type == RecordType::kEvent) {
-    FUQI_ASSIGN_OR_RETURN(EventCore event_core, DecodeEventCore(record));
-    FUQI_ASSIGN_OR_RETURN(auto publish, ReadPublish(log, event_core.publish_seq, folded.publishes));
-    FUQI_ASSIGN_OR_RETURN(Event event, EventOf(record, *publish, pack));
-    FUQI_RETURN_IF_ERROR(folded.core.Validate(event));
-    folded.core.Fold(event, record.seq);
-  }
-  return ApplyRecord(record, folded.core);
-}
-
 // What recovery does: newest valid snapshot of this pack version, then the records after it.
-Result<Folded> FoldLog(const ledger::Log& log, const ledger::SnapshotStore& snapshots,
-                       const std::shared_ptr<const CompiledPack>& pack, Recovery& recovery) {
-  Folded folded{.core = Core(pack)};
+Result<LogFold> FoldLog(const ledger::Log& log, const ledger::SnapshotStore& snapshots,
+                        const std::shared_ptr<const CompiledPack>& pack, Recovery& recovery) {
+  LogFold folded(pack);
   FUQI_ASSIGN_OR_RETURN(ledger::LatestSnapshot latest, snapshots.Latest());
   recovery.damaged = std::move(latest.damaged);
   if (latest.snapshot && latest.snapshot->seq > log.next_seq()) {
@@ -74,35 +34,17 @@ Result<Folded> FoldLog(const ledger::Log& log, const ledger::SnapshotStore& snap
                latest.snapshot->seq, log.next_seq());
   }
   if (latest.snapshot) {
-    ByteReader reader(latest.snapshot->bytes);
-    const uint64_t publish_seq = reader.Varint();
-    // The state of another pack version, or by other zone data, is no error: it is of no use, as
-    // all events must be folded anew.
-    if (reader.ok()) {
-      FUQI_ASSIGN_OR_RETURN(auto publish, ReadPublish(log, publish_seq, folded.publishes));
-      if (publish->zones == TimeZoneDataVersion().value_or("") &&
-          folded.core.Restore(reader.Raw(reader.remaining()))) {
-        folded.publish_seq = publish_seq;
-        folded.seq = latest.snapshot->seq;
-        recovery.snapshot_seq = folded.seq;
-      }
-    }
+    FUQI_ASSIGN_OR_RETURN(bool restored,
+                          folded.Restore(log, latest.snapshot->seq, latest.snapshot->bytes));
+    recovery.snapshot_seq = restored ? folded.seq : 0;
   }
   const uint64_t events_before = folded.core.events();
   FUQI_RETURN_IF_ERROR(log.Scan(folded.seq, [&](const ledger::StoredRecord& record) {
-    Result<void> good = FoldRecord(log, record, folded);
+    Result<void> good = folded.Take(log, record);
     return good ? good : std::move(good).At({.field = fmt::format("#{}", record.seq)});
   }));
   recovery.folded_events = folded.core.events() - events_before;
   return folded;
-}
-
-// The bytes of a snapshot, docs/formats/records.md.
-Bytes SnapshotBytes(uint64_t publish_seq, const Core& core) {
-  Bytes bytes;
-  ByteWriter(bytes).Varint(publish_seq);
-  core.Save(bytes);
-  return bytes;
 }
 
 }  // namespace
@@ -130,6 +72,12 @@ struct Partition::Impl {
       FUQI_REQUIRES(mutex);
   Result<Decision> ReadDecision(const ledger::Record& record, uint64_t seq) const
       FUQI_EXCLUDES(mutex);
+  // Adds `encoded` to the open batch, and to the tail of whoever is backfilling.
+  Result<uint64_t> Add(RecordType type) FUQI_REQUIRES(mutex);
+  Result<void> CheckRoom() const FUQI_REQUIRES(mutex);
+  uint64_t publish_seq() const FUQI_REQUIRES(mutex) { return versions.published().back().seq; }
+  // What waits to be committed was read by the table of the version before.
+  void AdaptPending(const CompiledPack& from) FUQI_REQUIRES(mutex);
   // The outcome of an event whose key is taken by the event `seq`; nothing if that one's key only
   // has the same hash value.
   Result<std::optional<Outcome>> Repeated(uint64_t seq, const Digest& key_hash,
@@ -147,7 +95,6 @@ struct Partition::Impl {
   Disk& disk;
   Clock& clock;
   const PartitionOptions options;
-  const std::shared_ptr<const CompiledPack> pack;
   std::unique_ptr<ledger::Log> log;
   std::unique_ptr<ledger::Tree> tree;
   Recovery recovery;
@@ -155,12 +102,14 @@ struct Partition::Impl {
 
   enum class State : uint8_t { kOpen, kFailed, kClosed };
   std::atomic<State> state = State::kOpen;
-  uint64_t publish_seq = 0;  // since Open
 
   std::optional<ledger::SnapshotStore> snapshots FUQI_GUARDED_BY(snapshot_mutex);
   uint64_t snapshot_seq FUQI_GUARDED_BY(snapshot_mutex) = 0;  // of the newest one
 
+  std::shared_ptr<const CompiledPack> pack FUQI_GUARDED_BY(mutex);  // the core's
   Core core FUQI_GUARDED_BY(mutex);
+  Versions versions FUQI_GUARDED_BY(mutex);
+  std::weak_ptr<Backfill::Tail> tail FUQI_GUARDED_BY(mutex);
   ledger::Batch open FUQI_GUARDED_BY(mutex);
   std::deque<Pending> pending FUQI_GUARDED_BY(mutex);
   mutable Publishes publishes FUQI_GUARDED_BY(mutex);  // read so far
@@ -205,10 +154,10 @@ Result<void> Partition::Impl::Open(const std::string& dir) {
   FUQI_ASSIGN_OR_RETURN(tree, ledger::Tree::Open(disk, dir, *log, origin));
   FUQI_ASSIGN_OR_RETURN(snapshots,
                         ledger::SnapshotStore::Open(disk, dir + "/snapshots", log->id()));
-  FUQI_ASSIGN_OR_RETURN(Folded folded, FoldLog(*log, *snapshots, pack, recovery));
+  FUQI_ASSIGN_OR_RETURN(LogFold folded, FoldLog(*log, *snapshots, pack, recovery));
   core = std::move(folded.core);
   core.PrepareScreening();
-  publish_seq = folded.publish_seq;
+  versions = std::move(folded.versions);
   publishes = std::move(folded.publishes);
   snapshot_seq = recovery.snapshot_seq;
   FUQI_RETURN_IF_ERROR(Publish());
@@ -240,7 +189,7 @@ Result<void> Partition::Impl::SaveHead() {
 Result<void> Partition::Impl::Publish() {
   PublishRecord publish = PublishOf(*pack);
   if (log->next_seq() > 0) {
-    FUQI_ASSIGN_OR_RETURN(auto last, PublishBy(publish_seq));
+    FUQI_ASSIGN_OR_RETURN(auto last, PublishBy(publish_seq()));
     if (last->hash == publish.hash && last->semantics == publish.semantics &&
         last->zones == publish.zones && last->features == publish.features) {
       return {};
@@ -249,10 +198,11 @@ Result<void> Partition::Impl::Publish() {
   encoded.Clear();
   EncodePublish(publish, encoded);
   ledger::Batch batch(log->next_seq(), options.log);
-  FUQI_ASSIGN_OR_RETURN(publish_seq, batch.Add(encoded.As(RecordType::kPublish)));
+  FUQI_ASSIGN_OR_RETURN(uint64_t seq, batch.Add(encoded.As(RecordType::kPublish)));
   FUQI_RETURN_IF_ERROR(log->Commit(batch));
   FUQI_RETURN_IF_ERROR(tree->Append(batch));
-  publishes[publish_seq] = std::make_shared<const PublishRecord>(std::move(publish));
+  versions.NotePublished(seq, publish.hash);
+  publishes[seq] = std::make_shared<const PublishRecord>(std::move(publish));
   recovery.published = true;
   return {};
 }
@@ -271,16 +221,23 @@ Result<Decision> Partition::Impl::ReadDecision(const ledger::Record& record, uin
   return DecodeDecision(publish->features, publish->rules.size(), record, seq);
 }
 
-Result<Outcome> Partition::Decide(const Event& event) {
+Result<Outcome> Partition::Decide(const Event& given, const CompiledPack* read_by) {
   Impl& impl = *impl_;
-  const CompiledPack& pack = *impl.pack;
-  FUQI_RETURN_IF_ERROR(ValidateEvent(pack, event));
-  const table::Datum& key = event.columns[pack.key_column()];
-
   MutexLock lock(impl.mutex);
   FUQI_RETURN_IF_ERROR(impl.CheckOpen());
+  const CompiledPack& pack = *impl.pack;
+  std::optional<Event> adapted;
+  if (read_by != nullptr && read_by != &pack) {
+    adapted.emplace();
+    adapted->received_us = given.received_us;
+    FUQI_ASSIGN_OR_RETURN(adapted->columns,
+                          AdaptRow(read_by->event_schema(), given.columns, pack.event_schema()));
+  }
+  const Event& event = adapted ? *adapted : given;
+  FUQI_RETURN_IF_ERROR(ValidateEvent(pack, event));
+  const table::Datum& key = event.columns[pack.key_column()];
   EventCore event_core;
-  event_core.publish_seq = impl.publish_seq;
+  event_core.publish_seq = impl.publish_seq();
   event_core.key_hash = KeyHash(pack.event_schema()[pack.key_column()], key);
   event_core.ts_us = static_cast<int64_t>(event.columns[pack.time_column()].i);
   event_core.received_us = event.received_us;
@@ -297,33 +254,48 @@ Result<Outcome> Partition::Decide(const Event& event) {
       }
     }
   }
-  if (impl.open.bytes() + kPairBytesMax > impl.options.log.commit_bytes_max) {
-    return Err(ErrorCode::kResourceExhausted, "the open batch is full: {} bytes",
-               impl.open.bytes());
-  }
+  FUQI_RETURN_IF_ERROR(impl.CheckRoom());
 
   const uint64_t seq = impl.open.next_seq();
   Outcome outcome;
+  outcome.pack = impl.pack;
   outcome.decision = impl.core.Decide(event, seq);
   event_core.flags = outcome.decision.flags & kOutOfBounds;
 
   // From here on nothing may fail: the event is in the state.
   impl.encoded.Clear();
   EncodeEvent(event_core, pack.event_schema(), event.columns, impl.encoded);
-  Result<uint64_t> added = impl.open.Add(impl.encoded.As(RecordType::kEvent));
+  Result<uint64_t> added = impl.Add(RecordType::kEvent);
   FUQI_CHECK(added.has_value() && *added == seq);
   impl.pending.push_back({seq, event_core.key_hash, impl.encoded.payload, outcome.decision});
   impl.encoded.Clear();
-  EncodeDecision(impl.publish_seq, pack.feature_schema(), outcome.decision, impl.encoded);
-  added = impl.open.Add(impl.encoded.As(RecordType::kDecision));
+  EncodeDecision(impl.publish_seq(), pack.feature_schema(), outcome.decision, impl.encoded);
+  added = impl.Add(RecordType::kDecision);
   FUQI_CHECK(added.has_value() && *added == outcome.decision.seq());
   for (const Change& change : impl.core.ChangesOf(event, outcome.decision)) {
     impl.encoded.Clear();
     EncodeChange(change, impl.encoded);
-    added = impl.open.Add(impl.encoded.As(TypeOf(change)));
+    added = impl.Add(TypeOf(change));
     FUQI_CHECK(added.has_value() && impl.core.Apply(change, *added).has_value());
   }
   return outcome;
+}
+
+Result<uint64_t> Partition::Impl::Add(RecordType type) {
+  FUQI_ASSIGN_OR_RETURN(uint64_t seq, open.Add(encoded.As(type)));
+  if (std::shared_ptr<Backfill::Tail> kept = tail.lock();
+      kept && kept->records.size() < Backfill::kTailRecordsMax) {
+    const ByteView bytes = open.encoded(open.count() - 1);
+    kept->records.emplace_back(seq, Bytes(bytes.begin(), bytes.end()));
+  }
+  return seq;
+}
+
+Result<void> Partition::Impl::CheckRoom() const {
+  if (open.bytes() + kPairBytesMax > options.log.commit_bytes_max) {
+    return Err(ErrorCode::kResourceExhausted, "the open batch is full: {} bytes", open.bytes());
+  }
+  return {};
 }
 
 Result<std::optional<Outcome>> Partition::Impl::Repeated(uint64_t seq, const Digest& key_hash,
@@ -363,23 +335,24 @@ Result<std::optional<Outcome>> Partition::Impl::Repeated(uint64_t seq, const Dig
   return std::optional<Outcome>(std::move(outcome));
 }
 
-Result<void> Partition::NoteDefault(const table::Datum& key, std::string_view why) {
+Result<Action> Partition::NoteDefault(const table::Datum& key, std::string_view why) {
   Impl& impl = *impl_;
-  FUQI_RETURN_IF_ERROR(ValidateKey(*impl.pack, key));
   MutexLock lock(impl.mutex);
+  FUQI_RETURN_IF_ERROR(ValidateKey(*impl.pack, key));
   FUQI_RETURN_IF_ERROR(impl.CheckOpen());
   DefaultRecord record;
-  record.publish_seq = impl.publish_seq;
+  record.publish_seq = impl.publish_seq();
   record.key_hash = KeyHash(impl.pack->event_schema()[impl.pack->key_column()], key);
   record.answered_us = impl.clock.NowUs();
   record.action = impl.pack->pack().default_action;
   record.why = why;
   impl.encoded.Clear();
   EncodeDefault(record, impl.encoded);
-  return impl.open.Add(impl.encoded.As(RecordType::kDefault)).has_value()
-             ? Result<void>()
-             : Err(ErrorCode::kResourceExhausted, "the open batch is full: {} bytes",
-                   impl.open.bytes());
+  if (!impl.Add(RecordType::kDefault)) {
+    return Err(ErrorCode::kResourceExhausted, "the open batch is full: {} bytes",
+               impl.open.bytes());
+  }
+  return record.action;
 }
 
 Result<Applied> Partition::Apply(const Change& change) {
@@ -398,11 +371,8 @@ Result<Applied> Partition::Apply(const Change& change) {
     return Err(ErrorCode::kOutOfRange, "a change of {} bytes; one may have {}", bytes,
                kChangeBytesMax);
   }
-  if (impl.open.bytes() + kPairBytesMax > impl.options.log.commit_bytes_max) {
-    return Err(ErrorCode::kResourceExhausted, "the open batch is full: {} bytes",
-               impl.open.bytes());
-  }
-  Result<uint64_t> seq = impl.open.Add(impl.encoded.As(TypeOf(change)));
+  FUQI_RETURN_IF_ERROR(impl.CheckRoom());
+  Result<uint64_t> seq = impl.Add(TypeOf(change));
   FUQI_CHECK(seq.has_value());
   FUQI_CHECK(impl.core.Apply(change, *seq).has_value());  // Validate said so
   return Applied{*seq, false};
@@ -461,11 +431,12 @@ Result<void> Partition::Close() {
 
 Result<std::optional<Decision>> Partition::FindByEventKey(const table::Datum& key) const {
   const Impl& impl = *impl_;
-  FUQI_RETURN_IF_ERROR(ValidateKey(*impl.pack, key));
-  const Digest key_hash = KeyHash(impl.pack->event_schema()[impl.pack->key_column()], key);
+  Digest key_hash{};
   std::vector<uint64_t> candidates;
   {
     MutexLock lock(impl.mutex);
+    FUQI_RETURN_IF_ERROR(ValidateKey(*impl.pack, key));
+    key_hash = KeyHash(impl.pack->event_schema()[impl.pack->key_column()], key);
     candidates = impl.core.FindEvent(key);
   }
   for (uint64_t seq : candidates) {
@@ -506,15 +477,9 @@ Result<Event> Partition::ReadEvent(uint64_t event_seq) const {
 
 Result<std::shared_ptr<const PublishRecord>> Partition::PublishedAt(uint64_t seq) const {
   Impl& impl = *impl_;
-  uint64_t publish_seq = impl.publish_seq;
   if (seq < impl.log->next_seq()) {
     FUQI_ASSIGN_OR_RETURN(ledger::OwnedRecord record, impl.log->Read(seq));
-    if (record->type == RecordType::kDecision) {
-      FUQI_ASSIGN_OR_RETURN(publish_seq, DecodeDecisionPublish(*record));
-    } else if (record->type == RecordType::kEvent) {
-      FUQI_ASSIGN_OR_RETURN(EventCore core, DecodeEventCore(*record));
-      publish_seq = core.publish_seq;
-    } else {
+    if (record->type != RecordType::kDecision && record->type != RecordType::kEvent) {
       return Err(ErrorCode::kNotFound, "record {} is neither event nor decision", seq);
     }
   }
@@ -523,7 +488,7 @@ Result<std::shared_ptr<const PublishRecord>> Partition::PublishedAt(uint64_t seq
     return Err(ErrorCode::kNotFound, "record {} is not in the log; its next one will be {}", seq,
                impl.open.next_seq());
   }
-  return impl.PublishBy(publish_seq);
+  return impl.PublishBy(impl.versions.At(seq)->seq);
 }
 
 Result<void> Partition::WriteDueSnapshot() {
@@ -533,9 +498,11 @@ Result<void> Partition::WriteDueSnapshot() {
   if (impl.options.snapshot_every == 0 || records / 2 < impl.options.snapshot_every) {
     return {};
   }
+  const std::shared_ptr<const CompiledPack> of = pack();
   Recovery unused;
-  FUQI_ASSIGN_OR_RETURN(Folded folded, FoldLog(*impl.log, *impl.snapshots, impl.pack, unused));
-  return impl.WriteSnapshot(folded.seq, SnapshotBytes(folded.publish_seq, folded.core));
+  FUQI_ASSIGN_OR_RETURN(LogFold folded, FoldLog(*impl.log, *impl.snapshots, of, unused));
+  // Another version that decides by now would have no use for it.
+  return of == pack() ? impl.WriteSnapshot(folded.seq, folded.Save()) : Result<void>();
 }
 
 Result<void> Partition::Snapshot() {
@@ -551,7 +518,9 @@ Result<void> Partition::Snapshot() {
                  "{} records are decided and not committed: commit them before the snapshot",
                  seq - impl.log->next_seq());
     }
-    bytes = SnapshotBytes(impl.publish_seq, impl.core);
+    ByteWriter writer(bytes);
+    impl.versions.Save(writer);
+    impl.core.Save(bytes);
   }
   return impl.WriteSnapshot(seq, bytes);
 }
@@ -562,9 +531,162 @@ Result<void> Partition::Impl::WriteSnapshot(uint64_t seq, const Bytes& bytes) {
   return {};
 }
 
+// ---- another version (backfill.h)
+
+std::shared_ptr<const CompiledPack> Partition::pack() const {
+  MutexLock lock(impl_->mutex);
+  return impl_->pack;
+}
+
+Versions Partition::versions() const {
+  MutexLock lock(impl_->mutex);
+  return impl_->versions;
+}
+
+Result<Applied> Partition::Propose(Proposal proposal) {
+  Impl& impl = *impl_;
+  MutexLock lock(impl.mutex);
+  FUQI_RETURN_IF_ERROR(impl.CheckOpen());
+  FUQI_ASSIGN_OR_RETURN(std::optional<uint64_t> open, impl.versions.CheckProposal(proposal));
+  if (open) {
+    return Applied{*open, true};
+  }
+  FUQI_RETURN_IF_ERROR(impl.CheckRoom());
+  impl.encoded.Clear();
+  EncodeProposal(proposal, impl.encoded);
+  FUQI_ASSIGN_OR_RETURN(uint64_t seq, impl.Add(RecordType::kProposal));
+  impl.versions.NoteProposal(seq, std::move(proposal));
+  return Applied{seq, false};
+}
+
+Result<Applied> Partition::Step(const ProposalStep& step) {
+  Impl& impl = *impl_;
+  MutexLock lock(impl.mutex);
+  FUQI_RETURN_IF_ERROR(impl.CheckOpen());
+  FUQI_ASSIGN_OR_RETURN(bool made, impl.versions.CheckStep(step));
+  if (made) {
+    return Applied{step.proposal, true};
+  }
+  FUQI_RETURN_IF_ERROR(impl.CheckRoom());
+  impl.encoded.Clear();
+  EncodeProposalStep(step, impl.encoded);
+  FUQI_ASSIGN_OR_RETURN(uint64_t seq, impl.Add(RecordType::kProposalStep));
+  impl.versions.NoteStep(step);
+  return Applied{seq, false};
+}
+
+Result<PackFiles> Partition::FilesOf(const ProposalStatus& status) const {
+  if (status.proposal.published) {
+    MutexLock lock(impl_->mutex);
+    FUQI_ASSIGN_OR_RETURN(auto publish, impl_->PublishBy(*status.proposal.published));
+    return publish->files;
+  }
+  FUQI_ASSIGN_OR_RETURN(ledger::OwnedRecord record, impl_->log->Read(status.record));
+  FUQI_ASSIGN_OR_RETURN(Proposal proposal, DecodeProposal(*record));
+  return std::move(proposal.files);
+}
+
+Result<std::unique_ptr<Backfill>> Partition::BeginBackfill(
+    std::shared_ptr<const CompiledPack> version) {
+  FUQI_RETURN_IF_ERROR(CheckSuccessor(*pack(), *version));
+  return std::unique_ptr<Backfill>(new Backfill(std::move(version)));
+}
+
+Result<uint64_t> Partition::CatchUp(Backfill& backfill, const std::function<void()>& between) {
+  Impl& impl = *impl_;
+  const uint64_t end = backfill.tail_ ? backfill.tail_->from : UINT64_MAX;
+  FUQI_RETURN_IF_ERROR(backfill.ReadLog(*impl.log, end, between));
+  backfill.fold_.core.PrepareScreening();
+  std::deque<ledger::OwnedRecord> taken;
+  {
+    MutexLock lock(impl.mutex);
+    const uint64_t behind = impl.open.next_seq() - backfill.fold_.seq;
+    if (backfill.tail_ == nullptr && behind <= Backfill::kTailRecords) {
+      if (!impl.tail.expired()) {
+        return Err(ErrorCode::kConflict, "another version is being caught up with the log");
+      }
+      backfill.tail_ = std::make_shared<Backfill::Tail>();
+      backfill.tail_->from = impl.open.next_seq();
+      impl.tail = backfill.tail_;
+    }
+    if (backfill.tail_ == nullptr || backfill.fold_.seq < backfill.tail_->from) {
+      return behind;
+    }
+    std::swap(taken, backfill.tail_->records);
+    if (taken.size() >= Backfill::kTailRecordsMax) {
+      backfill.tail_.reset();  // it was full, and is not whole
+    }
+  }
+  for (const ledger::OwnedRecord& record : taken) {
+    FUQI_RETURN_IF_ERROR(backfill.Take(*impl.log, *record, between));
+  }
+  MutexLock lock(impl.mutex);
+  return impl.open.next_seq() - backfill.fold_.seq;
+}
+
+Result<Applied> Partition::Switch(Backfill& backfill) {
+  Impl& impl = *impl_;
+  MutexLock lock(impl.mutex);
+  FUQI_RETURN_IF_ERROR(impl.CheckOpen());
+  LogFold& fold = backfill.fold_;
+  const ProposalStatus* approved = impl.versions.approved();
+  if (approved == nullptr || approved->proposal.hash != backfill.pack().pack().hash) {
+    return Err(ErrorCode::kCancelled, "this version is not approved any more");
+  }
+  if (backfill.tail_ == nullptr || fold.seq < backfill.tail_->from ||
+      backfill.tail_->records.size() > Backfill::kSwitchRecordsMax) {
+    return Err(ErrorCode::kUnavailable, "the version is {} records behind the log",
+               impl.open.next_seq() - fold.seq);
+  }
+  FUQI_RETURN_IF_ERROR(impl.CheckRoom());
+  backfill.folded_at_switch_ = backfill.tail_->records.size();
+  for (const ledger::OwnedRecord& record : backfill.tail_->records) {
+    FUQI_RETURN_IF_ERROR(backfill.Take(*impl.log, *record));
+  }
+  backfill.tail_.reset();
+  FUQI_CHECK(fold.seq == impl.open.next_seq());
+
+  const std::shared_ptr<const CompiledPack> before = impl.pack;
+  PublishRecord publish = PublishOf(backfill.pack());
+  impl.encoded.Clear();
+  EncodePublish(publish, impl.encoded);
+  FUQI_ASSIGN_OR_RETURN(uint64_t seq, impl.Add(RecordType::kPublish));
+  impl.versions.NotePublished(seq, publish.hash);
+  impl.publishes[seq] = std::make_shared<const PublishRecord>(std::move(publish));
+  // What is let go of is large: whoever owns the backfill frees it.
+  std::swap(impl.core, fold.core);
+  impl.pack = impl.core.shared_pack();
+  impl.AdaptPending(*before);
+  return Applied{seq, false};
+}
+
+void Partition::Impl::AdaptPending(const CompiledPack& from) {
+  const table::Schema& to = pack->event_schema();
+  if (from.event_schema() == to) {
+    return;
+  }
+  for (Pending& event : pending) {
+    // Their own rows, and CheckSuccessor asked for no more than they have.
+    Result<table::Row> row = table::DecodeRow(from.event_schema(), event.content);
+    FUQI_CHECK(row.has_value());
+    row = AdaptRow(from.event_schema(), *row, to);
+    FUQI_CHECK(row.has_value());
+    event.content.clear();
+    table::EncodeRow(to, row->values(), event.content);
+  }
+}
+
+Result<void> Partition::WriteSnapshotOf(uint64_t seq, const Bytes& bytes) {
+  MutexLock writing(impl_->snapshot_mutex);
+  return seq > impl_->snapshot_seq ? impl_->WriteSnapshot(seq, bytes) : Result<void>();
+}
+
+uint64_t Partition::events() const {
+  MutexLock lock(impl_->mutex);
+  return impl_->core.events();
+}
 const Core& Partition::core() const FUQI_NO_THREAD_SAFETY_ANALYSIS { return impl_->core; }
 uint64_t Partition::committed() const { return impl_->log->next_seq(); }
-uint64_t Partition::last_publish() const { return impl_->publish_seq; }
 const Recovery& Partition::recovery() const { return impl_->recovery; }
 const ledger::Log& Partition::log() const { return *impl_->log; }
 const ledger::Tree& Partition::tree() const { return *impl_->tree; }

@@ -35,8 +35,10 @@
 
 #include "base/clock.h"
 #include "base/disk.h"
+#include "decide/backfill.h"
 #include "decide/core.h"
 #include "decide/records.h"
+#include "decide/versions.h"
 #include "ledger/log.h"
 #include "ledger/merkle.h"
 
@@ -52,6 +54,7 @@ struct PartitionOptions {
 struct Outcome {
   Decision decision;
   bool repeated = false;  // the same event had been decided before: this is that decision
+  std::shared_ptr<const CompiledPack> pack;  // that decided; none where repeated
 };
 
 // What came of a change.
@@ -85,13 +88,14 @@ class Partition {
   Result<void> Close();
 
   // Decides one event into the open batch; the outcome may be told to anyone only after the batch's
-  // Commit has returned (a repeated outcome too, unless its event was committed before). kConflict:
+  // Commit has returned (a repeated outcome too, unless its event was committed before). `read_by`:
+  // the version whose table the event was read by, if another may decide by now. kConflict:
   // the id is taken by another content. As Core::Validate: the event is not of the table.
   // kResourceExhausted: the open batch is full, commit it first. kUnavailable: the log has failed,
   // or the partition is closed. On error nothing has changed.
-  Result<Outcome> Decide(const Event& event);
-  // Notes that the pack's default action was answered for an event without deciding it.
-  Result<void> NoteDefault(const table::Datum& key, std::string_view why);
+  Result<Outcome> Decide(const Event& event, const CompiledPack* read_by = nullptr);
+  // Notes that the pack's default action was answered for an event without deciding it; gives it.
+  Result<Action> NoteDefault(const table::Datum& key, std::string_view why);
 
   // Changes committed state (change.h) for every event decided after it: writes its record into the
   // open batch, and may be told to anyone only after the batch's Commit, as an outcome. A change
@@ -99,6 +103,34 @@ class Partition {
   // by another change; kResourceExhausted, too: it is larger than kChangeBytesMax, or the open
   // batch is full; kUnavailable as Decide. On error nothing has changed.
   Result<Applied> Apply(const Change& change);
+
+  // Another version of the pack, by two persons (versions.h). Each writes a record into the open
+  // batch and may be told to anyone only after the batch's Commit. Errors as
+  // Versions::CheckProposal and CheckStep; kResourceExhausted, kUnavailable as Apply. What was made
+  // already is not made again.
+  Result<Applied> Propose(Proposal proposal);
+  Result<Applied> Step(const ProposalStep& step);
+  // The content of a proposal; of one that is committed.
+  Result<PackFiles> FilesOf(const ProposalStatus& status) const;
+
+  // Begins to build the state of a version; kConflict as CheckSuccessor (version_change.h).
+  Result<std::unique_ptr<Backfill>> BeginBackfill(std::shared_ptr<const CompiledPack> version);
+  // Folds what there is by now, while deciding goes on; gives how many records were added
+  // meanwhile. `between` is called every Backfill::kTurnRecords, and may take its time. kConflict:
+  // events of the log do not fit the version, or another is being caught up; kCancelled: stopped;
+  // kIo, kCorrupt: the log.
+  Result<uint64_t> CatchUp(Backfill& backfill, const std::function<void()>& between = {});
+  // Folds the rest, at most kSwitchRecordsMax, and makes the version the one that decides every
+  // later event, by a Publish record in the open batch. The backfill holds the old state
+  // afterwards. kUnavailable: more is left, or the log has failed; kCancelled: the version is not
+  // approved any more; kResourceExhausted as Decide. On error it goes on as before.
+  Result<Applied> Switch(Backfill& backfill);
+  // Keeps Backfill::Save of the version that decides now, so that a start need not fold all of
+  // history anew. The records before `seq` must be committed.
+  Result<void> WriteSnapshotOf(uint64_t seq, const Bytes& bytes);
+
+  std::shared_ptr<const CompiledPack> pack() const;  // that decides now
+  Versions versions() const;                         // what is not committed included
 
   // Takes the open batch (empty if nothing was decided) so that Commit can run while deciding goes
   // on.
@@ -127,10 +159,10 @@ class Partition {
   // decided: it must be quick.
   void ReadCommitted(const std::function<void(const Committed&)>& read) const;
 
+  uint64_t events() const;  // decided so far
   // For the deciding thread.
   const Core& core() const;
   uint64_t committed() const;  // records
-  uint64_t last_publish() const;
   const Recovery& recovery() const;
   const ledger::Log& log() const;
   const ledger::Tree& tree() const;

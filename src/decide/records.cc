@@ -15,14 +15,6 @@ using ledger::RecordType;
 
 constexpr uint16_t kVersion = 1;
 
-Digest ReadDigest(ByteReader& reader) {
-  Digest digest{};
-  if (ByteView raw = reader.Raw(digest.size()); reader.ok()) {
-    std::copy(raw.begin(), raw.end(), digest.begin());
-  }
-  return digest;
-}
-
 // Beside the action of what stood: what remained of its allowance follows.
 constexpr uint8_t kWithRemains = 0x80;
 
@@ -52,6 +44,14 @@ Result<void> internal::ExpectRecord(const Record& record, RecordType type, std::
                record.version, kVersion);
   }
   return {};
+}
+
+Digest internal::ReadDigest(ByteReader& reader) {
+  Digest digest{};
+  if (ByteView raw = reader.Raw(digest.size()); reader.ok()) {
+    std::copy(raw.begin(), raw.end(), digest.begin());
+  }
+  return digest;
 }
 
 void internal::WriteSchema(const table::Schema& schema, ByteWriter& writer) {
@@ -101,6 +101,24 @@ std::string OwnSemantics(std::string_view semantics) {
   return std::string(kSemantics) + (screens ? OwnScreening() : "");
 }
 
+void internal::WriteFiles(const PackFiles& files, ByteWriter& writer) {
+  writer.Varint(files.size());
+  for (const auto& [path, content] : files) {
+    writer.Text(path);
+    writer.Text(content);
+  }
+}
+
+PackFiles internal::ReadFiles(ByteReader& reader) {
+  PackFiles files;
+  const uint64_t count = reader.Varint();
+  for (uint64_t i = 0; i < count && reader.ok(); ++i) {
+    std::string path(reader.Text());
+    files.emplace_back(std::move(path), reader.Text());
+  }
+  return files;
+}
+
 void EncodePublish(const PublishRecord& publish, EncodedRecord& out) {
   ByteWriter core(out.core);
   core.Text(publish.pack);
@@ -115,11 +133,7 @@ void EncodePublish(const PublishRecord& publish, EncodedRecord& out) {
     core.Text(rule);
   }
   ByteWriter payload(out.payload);
-  payload.Varint(publish.files.size());
-  for (const auto& [path, content] : publish.files) {
-    payload.Text(path);
-    payload.Text(content);
-  }
+  internal::WriteFiles(publish.files, payload);
 }
 
 Result<PublishRecord> DecodePublish(const Record& record) {
@@ -127,7 +141,7 @@ Result<PublishRecord> DecodePublish(const Record& record) {
   PublishRecord publish;
   ByteReader core(record.core);
   publish.pack = core.Text();
-  publish.hash = ReadDigest(core);
+  publish.hash = internal::ReadDigest(core);
   publish.semantics = core.Text();
   publish.zones = core.Text();
   publish.key = core.Text();
@@ -139,11 +153,7 @@ Result<PublishRecord> DecodePublish(const Record& record) {
   }
   FUQI_RETURN_IF_ERROR(core.Finish("the core of a Publish record"));
   ByteReader payload(record.payload);
-  const uint64_t files = payload.Varint();
-  for (uint64_t i = 0; i < files && payload.ok(); ++i) {
-    std::string path(payload.Text());
-    publish.files.emplace_back(std::move(path), payload.Text());
-  }
+  publish.files = internal::ReadFiles(payload);
   FUQI_RETURN_IF_ERROR(payload.Finish("the payload of a Publish record"));
   if (ContentHash(publish.files) != publish.hash) {
     return Err(ErrorCode::kCorrupt,
@@ -170,7 +180,7 @@ Result<EventCore> DecodeEventCore(const Record& record) {
   EventCore event;
   ByteReader core(record.core);
   event.publish_seq = core.Varint();
-  event.key_hash = ReadDigest(core);
+  event.key_hash = internal::ReadDigest(core);
   event.ts_us = core.Fixed<int64_t>();
   event.received_us = core.Fixed<int64_t>();
   const uint64_t flags = core.Varint();
@@ -320,7 +330,7 @@ Result<DefaultRecord> DecodeDefault(const Record& record) {
   DefaultRecord out;
   ByteReader core(record.core);
   out.publish_seq = core.Varint();
-  out.key_hash = ReadDigest(core);
+  out.key_hash = internal::ReadDigest(core);
   out.answered_us = core.Fixed<int64_t>();
   FUQI_ASSIGN_OR_RETURN(out.action, ReadAction(core));
   out.why = core.Text();

@@ -9,6 +9,7 @@
 #include "decide/change.h"
 #include "decide/core.h"
 #include "decide/records.h"
+#include "decide/versions.h"
 #include "table/binder.h"
 
 namespace {
@@ -129,6 +130,24 @@ void TryDecisionId(ByteView bytes) {
   }
 }
 
+void TryProposal(ByteView bytes) {
+  const ledger::Record record = Split(bytes, RecordType::kProposal);
+  EncodedRecord encoded;
+  if (auto proposal = DecodeProposal(record)) {
+    EncodeProposal(*proposal, encoded);
+    CheckSame(encoded, record);
+  }
+}
+
+void TryProposalStep(ByteView bytes) {
+  const ledger::Record record = Split(bytes, RecordType::kProposalStep);
+  EncodedRecord encoded;
+  if (auto step = DecodeProposalStep(record)) {
+    EncodeProposalStep(*step, encoded);
+    CheckSame(encoded, record);
+  }
+}
+
 void TryChange(ByteView bytes, RecordType type) {
   const ledger::Record record = Split(bytes, type);
   EncodedRecord encoded;
@@ -161,6 +180,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const ByteView bytes(data + 1, size - 1);
   constexpr std::array kChanges = {RecordType::kListChange, RecordType::kReferenceChange,
                                    RecordType::kStandingChange};
+  constexpr std::array kOthers = {TryDecisionId, TryProposal, TryProposalStep};
   switch (data[0] % 7) {
     case 0:
       TryPublish(bytes);
@@ -175,7 +195,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
       TryDefault(bytes);
       break;
     case 4:
-      TryDecisionId(bytes);
+      kOthers[data[0] / 7 % kOthers.size()](bytes);
       break;
     case 5:
       TryChange(bytes, kChanges[data[0] / 7 % kChanges.size()]);

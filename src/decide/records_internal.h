@@ -6,6 +6,7 @@
 
 #include "base/bytes.h"
 #include "base/result.h"
+#include "decide/pack.h"
 #include "ledger/record.h"
 #include "table/type.h"
 
@@ -15,7 +16,12 @@ namespace fuqi::decide::internal {
 Result<void> ExpectRecord(const ledger::Record& record, ledger::RecordType type,
                           std::string_view what);
 
+Digest ReadDigest(ByteReader& reader);
+
 void WriteSchema(const table::Schema& schema, ByteWriter& writer);
 Result<table::Schema> ReadSchema(ByteReader& reader);
+
+void WriteFiles(const PackFiles& files, ByteWriter& writer);
+PackFiles ReadFiles(ByteReader& reader);
 
 }  // namespace fuqi::decide::internal

@@ -19,6 +19,8 @@ enum class RecordType : uint16_t {
   kListChange = 6,       // entries of a list were put or taken away
   kReferenceChange = 7,  // rows were put into a reference table
   kStandingChange = 8,   // an action was laid on a subject for later events, or taken from it
+  kProposal = 12,        // a person wants a version of the pack to become the one that decides
+  kProposalStep = 13,    // a proposal was approved or withdrawn, or could not be carried out
 };
 
 // A record is split so that a part of it can be destroyed later without breaking the evidence of

@@ -65,11 +65,11 @@ void Send(const Reply& reply, HttpResponse response) {
   reply([response = std::move(response)]() mutable { return std::move(response); });
 }
 
-Result<decide::Event> ValidEvent(const ServedPack& served, Result<table::Row> row,
+Result<decide::Event> ValidEvent(const decide::CompiledPack& pack, Result<table::Row> row,
                                  int64_t received_us) {
   FUQI_ASSIGN_OR_RETURN(table::Row columns, std::move(row));
   decide::Event event{std::move(columns), received_us};
-  FUQI_RETURN_IF_ERROR(decide::ValidateEvent(*served.pack, event));
+  FUQI_RETURN_IF_ERROR(decide::ValidateEvent(pack, event));
   return event;
 }
 
@@ -95,11 +95,20 @@ Result<std::string> Told(const ServedPack& served, const table::Datum& key,
                          const decide::Decision& decision) {
   FUQI_ASSIGN_OR_RETURN(std::shared_ptr<const decide::PublishRecord> publish,
                         served.runner->partition().PublishedAt(decision.event_seq));
-  if (publish->hash == served.view.pack->hash) {
-    return DecisionJson(served.view, key, decision);
+  const std::shared_ptr<const PackVersion> now = served.runner->version();
+  if (publish->hash == now->view.pack->hash) {
+    return DecisionJson(now->view, key, decision);
   }
   FUQI_ASSIGN_OR_RETURN(PackView view, PackView::Of(*publish));
   return DecisionJson(view, key, decision);
+}
+
+// A decision that was just made: under the version that its event was read by, or the next one.
+std::string ToldNew(const PackVersion& read_by, const table::Datum& key,
+                    const decide::Outcome& outcome) {
+  return outcome.pack == read_by.pack
+             ? DecisionJson(read_by.view, key, outcome.decision)
+             : DecisionJson(PackView::Of(outcome.pack), key, outcome.decision);
 }
 
 // What became of one event: its decision, or why there is none.
@@ -110,13 +119,13 @@ struct Telling {
   Problem problem;
 };
 
-Telling TellAnswer(const ServedPack& served, const table::Datum& key, const Answer& answer,
-                   Language language) {
+Telling TellAnswer(const ServedPack& served, const PackVersion& read_by, const table::Datum& key,
+                   const Answer& answer, Language language) {
   Telling told;
   if (const auto* outcome = std::get_if<decide::Outcome>(&answer)) {
     told.repeated = outcome->repeated;
     if (!outcome->repeated) {
-      told.decision = DecisionJson(served.view, key, outcome->decision);
+      told.decision = ToldNew(read_by, key, *outcome);
       return told;
     }
     Result<std::string> decision = Told(served, key, outcome->decision);
@@ -125,9 +134,9 @@ Telling TellAnswer(const ServedPack& served, const table::Datum& key, const Answ
       return told;
     }
     told.problem = Explain(decision.error(), language);
-  } else if (std::holds_alternative<Shed>(answer)) {
+  } else if (const auto* defaulted = std::get_if<Defaulted>(&answer)) {
     told.problem.type = ProblemType::kDefaultAction;
-    told.problem.action = decide::ActionName(served.pack->pack().default_action);
+    told.problem.action = decide::ActionName(defaulted->action);
   } else {
     told.problem = Explain(std::get<Error>(answer), language);
   }
@@ -159,11 +168,12 @@ struct Gathering {
   std::vector<Item> items;  // an item is written by one thread, then `left` counts down
 };
 
-std::string GatheringJson(const Gathering& gathering, const ServedPack& served, Language language) {
+std::string GatheringJson(const Gathering& gathering, const ServedPack& served,
+                          const PackVersion& read_by, Language language) {
   std::string json = "{\"results\":[";
   for (size_t i = 0; i < gathering.items.size(); ++i) {
     const auto& item = gathering.items[i];
-    const Telling told = TellAnswer(served, item.key[0], *item.answer, language);
+    const Telling told = TellAnswer(served, read_by, item.key[0], *item.answer, language);
     json += i == 0 ? "" : ",";
     if (told.status == 200) {
       json += fmt::format(R"({{"status":200,"repeated":{},"decision":{}}})", told.repeated,
@@ -241,11 +251,15 @@ std::optional<HttpResponse> Api::Admit(HttpRequest& head) {
   }
   const Route& route = kRoutes[head.route];
   if (route.needs_key) {
-    std::optional<std::string> caller = keys_.Caller(head.authorization);
+    std::optional<KeyHolder> caller = keys_.Caller(head.authorization);
     if (!caller) {
       return ProblemResponse({.type = ProblemType::kUnauthenticated}, head.language);
     }
-    head.caller = *std::move(caller);
+    head.caller = std::move(caller->name);
+    // SECURITY: ServeVersions.AreRefusedWithTheirPlaceAndNothingChanges.
+    if (route.roles != 0 && (caller->roles & route.roles) == 0) {
+      return ProblemResponse({.type = ProblemType::kForbidden}, head.language);
+    }
   }
   if (route.method == "POST" && !IsJson(head.content_type)) {
     return ProblemResponse({.type = ProblemType::kUnsupportedMediaType}, head.language);
@@ -264,7 +278,12 @@ void Api::Handle(HttpRequest request, Reply reply) {
     case RouteId::kGetList:
     case RouteId::kChangeReference:
     case RouteId::kChangeStanding:
-    case RouteId::kGetStanding: {
+    case RouteId::kGetStanding:
+    case RouteId::kPropose:
+    case RouteId::kGetVersions:
+    case RouteId::kGetVersion:
+    case RouteId::kApprove:
+    case RouteId::kWithdraw: {
       const ServedPack* pack = FindPack(parameters[0]);
       if (pack == nullptr) {
         return Send(reply, ProblemResponse({.type = ProblemType::kNoSuchPack}, language));
@@ -284,9 +303,14 @@ void Api::Handle(HttpRequest request, Reply reply) {
       if (id == RouteId::kGetStanding) {
         return Send(reply, GetStanding(*pack, request));
       }
-      return Send(reply, id == RouteId::kGetList
-                             ? GetList(*pack, parameters[1], request)
-                             : GetEventDecision(*pack, parameters[1], language));
+      if (id == RouteId::kGetList) {
+        return Send(reply, GetList(*pack, parameters[1], request));
+      }
+      if (id == RouteId::kGetEventDecision) {
+        return Send(reply, GetEventDecision(*pack, parameters[1], language));
+      }
+      return HandleVersions(std::move(request), *pack, id,
+                            parameters.size() > 1 ? parameters[1] : "", std::move(reply));
     }
     case RouteId::kGetDecision:
       return Send(reply, GetDecision(parameters[0], language));
@@ -323,7 +347,7 @@ void Api::Answered(size_t route, const std::string& caller, int status, int64_t 
 
 const ServedPack* Api::FindPack(std::string_view name) const {
   for (const ServedPack& pack : packs_) {
-    if (pack.pack->pack().name == name) {
+    if (pack.name == name) {
       return &pack;
     }
   }
@@ -344,8 +368,9 @@ Result<Api::Found> Api::FindDecision(std::string_view decision_id) const {
 void Api::Decide(HttpRequest request, const ServedPack& served, Reply reply) {
   thread_local EventJson parser;
   const Language language = request.language;
+  const std::shared_ptr<const PackVersion> version = served.runner->version();
   Result<EventJson::Events> parsed =
-      parser.Parse(served.pack->event_schema(), request.body, bounds_.items);
+      parser.Parse(version->pack->event_schema(), request.body, bounds_.items);
   if (!parsed) {
     Problem problem = ProblemOf(parsed.error(), language);
     if (parsed.error().code() == ErrorCode::kResourceExhausted) {
@@ -354,13 +379,14 @@ void Api::Decide(HttpRequest request, const ServedPack& served, Reply reply) {
     return Send(reply, ProblemResponse(problem, language));
   }
   auto gathering = std::make_shared<Gathering>(parsed->rows.size());
-  auto finish = [gathering, array = parsed->array, &served, language, reply = std::move(reply)] {
-    reply([gathering, array, &served, language] {
+  auto finish = [gathering, array = parsed->array, &served, version, language,
+                 reply = std::move(reply)] {
+    reply([gathering, array, &served, version, language] {
       if (array) {
-        return Json(GatheringJson(*gathering, served, language));
+        return Json(GatheringJson(*gathering, served, *version, language));
       }
       const Gathering::Item& item = gathering->items[0];
-      Telling told = TellAnswer(served, item.key[0], *item.answer, language);
+      Telling told = TellAnswer(served, *version, item.key[0], *item.answer, language);
       if (told.status != 200) {
         return ProblemResponse(told.problem, language);
       }
@@ -376,14 +402,15 @@ void Api::Decide(HttpRequest request, const ServedPack& served, Reply reply) {
   std::vector<Job> jobs;
   jobs.reserve(parsed->rows.size());
   for (size_t i = 0; i < parsed->rows.size(); ++i) {
-    Result<decide::Event> event = ValidEvent(served, std::move(parsed->rows[i]), received_us);
+    Result<decide::Event> event =
+        ValidEvent(*version->pack, std::move(parsed->rows[i]), received_us);
     if (!event) {
       gathering->items[i].answer = std::move(event).error();
       continue;
     }
-    gathering->items[i].key.Set(0, KeyOf(*served.pack, *event));
+    gathering->items[i].key.Set(0, KeyOf(*version->pack, *event));
     Job job;
-    job.what = *std::move(event);
+    job.what = EventJob{*std::move(event), version};
     job.started_ns = request.started_ns;
     job.deadline_ns = request.started_ns + bounds_.decide_ms * 1'000'000;
     job.done = [gathering, i, finish](Answer answer) {
@@ -429,7 +456,8 @@ HttpResponse Api::GetDecision(std::string_view decision_id, Language language) c
 HttpResponse Api::GetEventDecision(const ServedPack& served, std::string_view event_id,
                                    Language language) const {
   const Problem none{.type = ProblemType::kNoSuchEvent};
-  const decide::CompiledPack& pack = *served.pack;
+  const std::shared_ptr<const PackVersion> version = served.runner->version();
+  const decide::CompiledPack& pack = *version->pack;
   const size_t column = static_cast<size_t>(pack.key_column());
   Result<table::Datum> key = ValueFromText(event_id, pack.event_schema()[column].type);
   if (!key) {
@@ -473,13 +501,18 @@ HttpResponse Api::RenderMetrics() const {
   std::vector<PackGauges> gauges;
   gauges.reserve(packs_.size());
   for (const ServedPack& served : packs_) {
-    gauges.push_back({.pack = served.pack->pack().name,
-                      .pack_hash = ToHex(served.pack->pack().hash),
+    const LifeStatus life = served.publisher->Status();
+    const std::optional<decide::ProposalStatus>& proposal = life.versions.newest();
+    gauges.push_back({.pack = served.name,
+                      .pack_hash = ToHex(life.version->pack->pack().hash),
                       .metrics = &served.runner->metrics(),
                       .queue_depth = served.runner->queue_depth(),
                       .log_bytes = BytesIn(served.log_dir),
                       .log_records = served.runner->partition().committed(),
-                      .ready = served.runner->ready()});
+                      .ready = served.runner->ready(),
+                      .proposal = proposal ? std::string(ProposalStateName(proposal->state)) : "",
+                      .shadow = life.shadow,
+                      .backfill_events = life.folded});
   }
   HttpResponse response;
   response.content_type = "text/plain; version=0.0.4; charset=utf-8";
@@ -490,6 +523,7 @@ HttpResponse Api::RenderMetrics() const {
 Result<void> Api::Stop() {
   Result<void> first;
   for (ServedPack& pack : packs_) {
+    pack.publisher->Stop();
     Result<void> stopped = pack.runner->Stop();
     if (first && !stopped) {
       first = std::move(stopped);

@@ -13,12 +13,12 @@
 #include <vector>
 
 #include "base/clock.h"
-#include "node/decision_json.h"
 #include "node/http.h"
 #include "node/keys.h"
 #include "node/metrics.h"
 #include "node/pack_runner.h"
 #include "node/problem.h"
+#include "node/publisher.h"
 
 namespace fuqi::node {
 
@@ -32,6 +32,11 @@ enum class RouteId : uint8_t {
   kChangeReference,
   kChangeStanding,
   kGetStanding,
+  kPropose,
+  kGetVersions,
+  kGetVersion,
+  kApprove,
+  kWithdraw,
   kHealth,
   kReady,
   kMetrics,
@@ -42,18 +47,31 @@ struct Route {
   std::string_view method;
   std::string_view path;  // segments in braces are parameters
   bool needs_key = true;
+  Roles roles = 0;  // one of them is needed; 0: any key will do
 };
 // The order is the routes' number.
-inline constexpr std::array<Route, 13> kRoutes = {{
-    {RouteId::kDecide, "POST", "/v1/packs/{pack}/decisions"},
+inline constexpr std::array<Route, 18> kRoutes = {{
+    {RouteId::kDecide, "POST", "/v1/packs/{pack}/decisions", true,
+     static_cast<Roles>(Role::kDecide)},
     {RouteId::kGetDecision, "GET", "/v1/decisions/{decision_id}"},
     {RouteId::kGetEventDecision, "GET", "/v1/packs/{pack}/events/{event_id}/decision"},
     {RouteId::kGetProof, "GET", "/v1/decisions/{decision_id}/proof"},
-    {RouteId::kChangeList, "POST", "/v1/packs/{pack}/lists/{list}"},
+    {RouteId::kChangeList, "POST", "/v1/packs/{pack}/lists/{list}", true,
+     static_cast<Roles>(Role::kList)},
     {RouteId::kGetList, "GET", "/v1/packs/{pack}/lists/{list}"},
-    {RouteId::kChangeReference, "POST", "/v1/packs/{pack}/references/{reference}"},
-    {RouteId::kChangeStanding, "POST", "/v1/packs/{pack}/standing"},
+    {RouteId::kChangeReference, "POST", "/v1/packs/{pack}/references/{reference}", true,
+     static_cast<Roles>(Role::kList)},
+    {RouteId::kChangeStanding, "POST", "/v1/packs/{pack}/standing", true,
+     static_cast<Roles>(Role::kList)},
     {RouteId::kGetStanding, "GET", "/v1/packs/{pack}/standing"},
+    {RouteId::kPropose, "POST", "/v1/packs/{pack}/versions", true,
+     static_cast<Roles>(Role::kPropose)},
+    {RouteId::kGetVersions, "GET", "/v1/packs/{pack}/versions"},
+    {RouteId::kGetVersion, "GET", "/v1/packs/{pack}/versions/{hash}"},
+    {RouteId::kApprove, "POST", "/v1/packs/{pack}/versions/{hash}/approval", true,
+     static_cast<Roles>(Role::kApprove)},
+    {RouteId::kWithdraw, "POST", "/v1/packs/{pack}/versions/{hash}/withdrawal", true,
+     Role::kPropose | Role::kApprove},
     {RouteId::kHealth, "GET", "/healthz", false},
     {RouteId::kReady, "GET", "/readyz", false},
     {RouteId::kMetrics, "GET", "/metrics"},
@@ -75,10 +93,10 @@ struct ApiBounds {
 };
 
 struct ServedPack {
-  std::shared_ptr<const decide::CompiledPack> pack;
+  std::string name;
   std::unique_ptr<PackRunner> runner;
+  std::unique_ptr<Publisher> publisher;
   std::string log_dir;
-  PackView view;  // of `pack`
 };
 
 class Api final : public HttpHandler {
@@ -115,6 +133,10 @@ class Api final : public HttpHandler {
                        const HttpRequest& request) const;
   void ChangeStanding(HttpRequest request, const ServedPack& served, Reply reply);
   HttpResponse GetStanding(const ServedPack& served, const HttpRequest& request) const;
+  // `hash` as the path gives it.
+  void HandleVersions(HttpRequest request, const ServedPack& served, RouteId id,
+                      const std::string& hash, Reply reply);
+  void Propose(const HttpRequest& request, const ServedPack& served, Reply reply);
   HttpResponse Ready(Language language) const;
   HttpResponse RenderMetrics() const;
 

@@ -89,7 +89,8 @@ void Api::ChangeReference(HttpRequest request, const ServedPack& served,
   auto refuse = [&](const Error& error) {
     reply([error, language] { return ChangeRefusal(error, language); });
   };
-  const decide::Reference* known = served.pack->pack().FindReference(reference);
+  const std::shared_ptr<const PackVersion> version = served.runner->version();
+  const decide::Reference* known = version->pack->pack().FindReference(reference);
   if (known == nullptr) {
     return refuse(Err(ErrorCode::kNotFound, "the pack has no reference '{}'", reference));
   }
@@ -117,7 +118,8 @@ void Api::ChangeReference(HttpRequest request, const ServedPack& served,
 
 HttpResponse Api::GetList(const ServedPack& served, const std::string& list,
                           const HttpRequest& request) const {
-  const decide::List* known = served.pack->pack().FindList(list);
+  const std::shared_ptr<const PackVersion> version = served.runner->version();
+  const decide::List* known = version->pack->pack().FindList(list);
   if (known == nullptr) {
     return ProblemResponse({.type = ProblemType::kNoSuchList}, request.language);
   }
@@ -133,15 +135,20 @@ HttpResponse Api::GetList(const ServedPack& served, const std::string& list,
     }
   }
   std::vector<decide::ListState::Held> page;
-  size_t size = 0;
+  std::optional<size_t> size;
   served.runner->partition().ReadCommitted([&](const decide::Committed& committed) {
-    const decide::ListState& state = *committed.FindList(list);
-    size = state.size();
-    page = value->is_null() ? state.Page(asked->after, asked->limit) : state.Named(*value);
+    if (const decide::ListState* state = committed.FindList(list); state != nullptr) {
+      size = state->size();
+      page = value->is_null() ? state->Page(asked->after, asked->limit) : state->Named(*value);
+    }
   });
+  if (!size) {
+    // Another version, without it, has come to decide meanwhile.
+    return ProblemResponse({.type = ProblemType::kNoSuchList}, request.language);
+  }
   OrderedJson json = {{"list", list},
                       {"type", known->type.ToString()},
-                      {"size", size},
+                      {"size", *size},
                       {"entries", OrderedJson::array()}};
   for (const decide::ListState::Held& held : page) {
     json["entries"].push_back(HeldJson(held));

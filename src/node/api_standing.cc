@@ -67,8 +67,7 @@ Result<Asked> ReadAsked(std::string_view query) {
 void Api::ChangeStanding(HttpRequest request, const ServedPack& served, Reply reply) {
   decide::StandingChange change;
   change.head = {request.caller, clock_.NowUs(), request.idempotency_key};
-  if (Result<void> parsed = ParseStandingChange(request.body, served.pack->pack().name, change);
-      !parsed) {
+  if (Result<void> parsed = ParseStandingChange(request.body, served.name, change); !parsed) {
     return reply([error = parsed.error(), language = request.language] {
       return StandingRefusal(error, language);
     });
@@ -82,27 +81,28 @@ HttpResponse Api::GetStanding(const ServedPack& served, const HttpRequest& reque
     return StandingRefusal(asked.error(), request.language);
   }
   using Entries = std::vector<decide::StandingState::Entry>;
-  const decide::StandingKind* kind = nullptr;
+  std::optional<decide::StandingKind> kind;  // a copy: another version may come to decide
   std::vector<std::pair<std::string, Entries>> page;
   served.runner->partition().ReadCommitted([&](const decide::Committed& committed) {
     const decide::StandingState* state = committed.FindStanding(asked->kind);
     if (state == nullptr) {
       return;
     }
-    kind = &state->kind();
+    kind = state->kind();
     if (asked->subject) {
       page.emplace_back(*asked->subject, state->Of(*asked->subject));
     } else {
       page = state->Page(asked->after, asked->limit);
     }
   });
-  if (kind == nullptr) {
+  if (!kind) {
     return StandingRefusal(
         Err(ErrorCode::kNotFound, "the pack has no standing kind '{}'", asked->kind)
             .At({.field = "kind"}),
         request.language);
   }
-  const decide::Pack& pack = served.pack->pack();
+  const std::shared_ptr<const PackVersion> version = served.runner->version();
+  const decide::Pack& pack = version->pack->pack();
   OrderedJson json = {{"kind", kind->name}, {"standing", OrderedJson::array()}};
   for (const auto& [subject, entries] : page) {
     for (const decide::StandingState::Entry& entry : entries) {

@@ -61,7 +61,7 @@ class Cli {
 
 // The groups.
 void AddSqlCommands(Cli& cli);        // sql
-void AddPackCommands(Cli& cli);       // pack check, pack test, pack diff
+void AddPackCommands(Cli& cli);       // pack check, pack test, pack diff, and those below
 void AddReplayCommands(Cli& cli);     // replay
 void AddBacktestCommand(Cli& cli);    // backtest
 void AddMineCommand(Cli& cli);        // mine
@@ -74,6 +74,9 @@ void AddEvidenceCommands(Cli& cli);   // explain, reperform, log head, log versi
 void AddServeCommands(Cli& cli);      // serve, key new
 void AddScreenCommands(Cli& cli);     // screen
 void AddGenerateCommands(Cli& cli);   // generate
+
+// pack propose, approve, withdraw, rollback, status: of the group `pack`.
+void AddVersionCommands(Cli& cli, CLI::App* group);
 
 // --log, by which a command over one log names its folder.
 void AddLogOption(Cli& cli, CLI::App& command, std::string& dir);

@@ -431,9 +431,17 @@ Result<int> LogVersions(const EvidenceOptions& options, Context& context) {
                     {"pack_hash", hash},
                     {"rules", version.publish.rules.size()},
                     {"decisions", version.decisions}});
+    std::string proposed_by;
+    std::string approved_by;
+    if (version.proposal) {
+      proposed_by = version.proposal->proposal.by;
+      approved_by = version.proposal->approval->by;
+      json.back()["proposed_by"] = proposed_by;
+      json.back()["approved_by"] = approved_by;
+    }
     rows.push_back({std::to_string(version.seq), version.publish.pack, hash,
-                    std::to_string(version.publish.rules.size()),
-                    std::to_string(version.decisions)});
+                    std::to_string(version.publish.rules.size()), std::to_string(version.decisions),
+                    std::move(proposed_by), std::move(approved_by)});
   }
   const Language language = context.language;
   if (context.json) {
@@ -441,7 +449,8 @@ Result<int> LogVersions(const EvidenceOptions& options, Context& context) {
   } else {
     PrintTable({std::string(Tr("record", language)), std::string(Tr("pack", language)),
                 std::string(Tr("hash", language)), std::string(Tr("rules", language)),
-                std::string(Tr("decisions", language))},
+                std::string(Tr("decisions", language)), std::string(Tr("proposed by", language)),
+                std::string(Tr("approved by", language))},
                rows, context.out);
   }
   return 0;

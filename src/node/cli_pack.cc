@@ -385,7 +385,8 @@ Result<int> Diff(const PackOptions& options, Context& context) {
 }  // namespace
 
 void AddPackCommands(Cli& cli) {
-  CLI::App* group = cli.Group("pack", cli.Text("Check, test and compare packs"));
+  CLI::App* group =
+      cli.Group("pack", cli.Text("Check, test and compare packs; publish them on a running node"));
   auto options = std::make_shared<PackOptions>();
   auto dir = [&](CLI::App* command) {
     command->add_option("DIR", options->dir, cli.Text("Folder of the pack"))->required();
@@ -404,6 +405,7 @@ void AddPackCommands(Cli& cli) {
       dir(cli.Command(group, "diff", cli.Text("Compare batch and stream on a file, cell by cell"),
                       [options](Context& context) { return Diff(*options, context); }));
   AddFileInput(cli, *diff, options->files);
+  AddVersionCommands(cli, group);
 }
 
 }  // namespace fuqi::node

@@ -61,8 +61,9 @@ Result<int> Serve(const ServeOptions& options, Context& context) {
   return 0;
 }
 
-Result<int> PrintNewKey(const std::string& name, Context& context) {
-  FUQI_ASSIGN_OR_RETURN(NewKey made, MakeKey(name));
+Result<int> PrintNewKey(const std::string& name, const std::vector<std::string>& roles,
+                        Context& context) {
+  FUQI_ASSIGN_OR_RETURN(NewKey made, MakeKey(name, roles));
   if (context.json) {
     context.out << fmt::format(R"({{"key":{},"line":{}}})", JsonString(made.key),
                                JsonString(made.line))
@@ -91,11 +92,15 @@ void AddServeCommands(Cli& cli) {
                     cli.Text("Check the configuration, certificate, keys and packs, and end"));
 
   auto name = std::make_shared<std::string>();
+  auto roles = std::make_shared<std::vector<std::string>>();
   CLI::App* key = cli.Group("key", cli.Text("API keys of the server"));
-  cli.Command(key, "new", cli.Text("Make a key for a caller"),
-              [name](Context& context) { return PrintNewKey(*name, context); })
-      ->add_option("NAME", *name, cli.Text("Name of the caller"))
-      ->required();
+  CLI::App* make =
+      cli.Command(key, "new", cli.Text("Make a key for a caller"),
+                  [name, roles](Context& context) { return PrintNewKey(*name, *roles, context); });
+  make->add_option("NAME", *name, cli.Text("Name of the caller"))->required();
+  make->add_option("--role", *roles,
+                   cli.Text("What it may do beside asking (default: decide and list)"))
+      ->type_name("decide|list|propose|approve");
 }
 
 }  // namespace fuqi::node

@@ -1,6 +1,10 @@
 #include "node/keys.h"
 
+#include <fmt/ranges.h>
+
 #include <algorithm>
+#include <array>
+#include <utility>
 
 #include "base/random.h"
 #include "crypto/sha256.h"
@@ -29,6 +33,30 @@ std::string_view Trimmed(std::string_view text) {
   return text.substr(begin, text.find_last_not_of(" \t\r") - begin + 1);
 }
 
+constexpr std::array<std::pair<std::string_view, Role>, 4> kRoleNames = {{
+    {"decide", Role::kDecide},
+    {"list", Role::kList},
+    {"propose", Role::kPropose},
+    {"approve", Role::kApprove},
+}};
+
+// "list,propose"; nothing where a word of it is no role.
+std::optional<Roles> ParseRoles(std::string_view text) {
+  Roles roles = 0;
+  for (bool more = true; more;) {
+    const std::string_view word = text.substr(0, text.find(','));
+    more = word.size() < text.size();
+    text.remove_prefix(more ? word.size() + 1 : word.size());
+    const auto found =
+        std::ranges::find(kRoleNames, Trimmed(word), &std::pair<std::string_view, Role>::first);
+    if (found == kRoleNames.end()) {
+      return std::nullopt;
+    }
+    roles |= static_cast<Roles>(found->second);
+  }
+  return roles;
+}
+
 bool SameWord(std::string_view a, std::string_view b) {
   return std::equal(a.begin(), a.end(), b.begin(), b.end(),
                     [](char x, char y) { return (x | 0x20) == (y | 0x20); });
@@ -51,26 +79,37 @@ Result<ApiKeys> ApiKeys::Parse(std::string_view text, const std::string& file) {
       continue;
     }
     const Where where{.file = file, .line = line};
-    const size_t colon = content.find(':');
-    std::string_view name = Trimmed(content.substr(0, colon));
-    Result<Bytes> hash = colon == std::string_view::npos
-                             ? Result<Bytes>(Bytes())
-                             : FromHex(Trimmed(content.substr(colon + 1)));
+    const auto part = [&content] {
+      const std::string_view text = content.substr(0, content.find(':'));
+      const bool last = text.size() == content.size();
+      content = last ? std::string_view() : content.substr(text.size() + 1);
+      return std::pair(Trimmed(text), last);
+    };
+    const std::string_view name = part().first;
+    const auto [digits, no_roles] = part();
+    const Result<Bytes> hash = FromHex(digits);
+    const std::optional<Roles> roles = no_roles ? Role::kDecide | Role::kList : ParseRoles(content);
     // SECURITY: the message does not repeat the line; someone may have put a key there instead of
     // its hash.
-    if (!IsName(name) || !hash || hash->size() != sizeof(Digest)) {
+    if (!IsName(name) || !hash || hash->size() != sizeof(Digest) || !roles) {
       return Err(ErrorCode::kConfig,
-                 "a line is `name:sha256`, with the hash as 64 hexadecimal digits; `fuqi key new "
-                 "NAME` makes one")
+                 "a line is `name:sha256` or `name:sha256:roles`, with the hash as 64 hexadecimal "
+                 "digits and roles of decide, list, propose, approve; `fuqi key new NAME` makes "
+                 "one")
           .At(where);
     }
+    Entry entry{{std::string(name), *roles}, {}};
+    std::copy(hash->begin(), hash->end(), entry.hash.begin());
     for (const Entry& other : keys.entries_) {
-      if (other.name == name) {
+      if (other.holder.name == name) {
         return Err(ErrorCode::kConfig, "the name {} is given twice", name).At(where);
       }
+      // SECURITY: one key under two names could be two persons: ApiKeys.OneKeyHasOneName.
+      if (other.hash == entry.hash) {
+        return Err(ErrorCode::kConfig, "{} and {} have the same key", other.holder.name, name)
+            .At(where);
+      }
     }
-    Entry entry{std::string(name), {}};
-    std::copy(hash->begin(), hash->end(), entry.hash.begin());
     keys.entries_.push_back(std::move(entry));
   }
   if (keys.entries_.empty()) {
@@ -80,7 +119,7 @@ Result<ApiKeys> ApiKeys::Parse(std::string_view text, const std::string& file) {
   return keys;
 }
 
-std::optional<std::string> ApiKeys::Caller(std::string_view authorization) const {
+std::optional<KeyHolder> ApiKeys::Caller(std::string_view authorization) const {
   if (authorization.size() <= kScheme.size() ||
       !SameWord(authorization.substr(0, kScheme.size()), kScheme)) {
     return std::nullopt;
@@ -93,18 +132,23 @@ std::optional<std::string> ApiKeys::Caller(std::string_view authorization) const
       found = &entry;
     }
   }
-  return found == nullptr ? std::nullopt : std::optional<std::string>(found->name);
+  return found == nullptr ? std::nullopt : std::optional<KeyHolder>(found->holder);
 }
 
-Result<NewKey> MakeKey(std::string_view name) {
+Result<NewKey> MakeKey(std::string_view name, const std::vector<std::string>& roles) {
   if (!IsName(name)) {
     return Err(ErrorCode::kUsage, "a key's name is 1 to 64 letters, digits, '_', '-' or '.'");
+  }
+  const std::string joined = fmt::format("{}", fmt::join(roles, ","));
+  if (!roles.empty() && !ParseRoles(joined)) {
+    return Err(ErrorCode::kUsage, "a key's roles are of decide, list, propose, approve");
   }
   std::array<uint8_t, 32> secret{};
   FUQI_RETURN_IF_ERROR(SecureRandom(secret));
   NewKey made;
   made.key = std::string(kPrefix) + ToHex(secret);
-  made.line = fmt::format("{}:{}", name, ToHex(crypto::Sha256(AsBytes(made.key))));
+  made.line = fmt::format("{}:{}{}{}", name, ToHex(crypto::Sha256(AsBytes(made.key))),
+                          roles.empty() ? "" : ":", joined);
   return made;
 }
 

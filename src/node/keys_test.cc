@@ -15,8 +15,31 @@ TEST(ApiKeys, LetsInWhoPresentsAKeyByItsName) {
   ASSERT_TRUE(bank && card);
   Result<ApiKeys> keys = ApiKeys::Parse("# callers\n\n " + bank->line + " \r\n" + card->line, "f");
   ASSERT_TRUE(keys);
-  EXPECT_EQ(keys->Caller("Bearer " + bank->key), "core-banking");
-  EXPECT_EQ(keys->Caller("bearer " + card->key), "card_2.b");
+  EXPECT_EQ(keys->Caller("Bearer " + bank->key)->name, "core-banking");
+  EXPECT_EQ(keys->Caller("bearer " + card->key)->name, "card_2.b");
+}
+
+TEST(ApiKeys, TellsWhatAKeyMayDo) {
+  const Result<NewKey> old = MakeKey("old");
+  const Result<NewKey> officer = MakeKey("officer", {"propose", "approve"});
+  ASSERT_TRUE(old && officer);
+  EXPECT_EQ(MakeKey("a", {"rule"}).error().code(), ErrorCode::kUsage);
+  const Result<ApiKeys> keys = ApiKeys::Parse(old->line + "\n" + officer->line, "f");
+  ASSERT_TRUE(keys) << keys.error().ToString();
+  EXPECT_EQ(keys->Caller("Bearer " + old->key)->roles, Role::kDecide | Role::kList);
+  EXPECT_EQ(keys->Caller("Bearer " + officer->key)->roles, Role::kPropose | Role::kApprove);
+  for (const char* roles : {":", ":decide,", ":decide,rule", ":Decide", ":decide:list"}) {
+    EXPECT_FALSE(ApiKeys::Parse(old->line + roles, "f")) << roles;
+  }
+  EXPECT_TRUE(ApiKeys::Parse(old->line + ": decide , list ", "f"));
+}
+
+TEST(ApiKeys, OneKeyHasOneName) {
+  const std::string hash = HashOf("k");
+  const Result<ApiKeys> keys =
+      ApiKeys::Parse("a:" + hash + ":propose\nb:" + hash + ":approve", "f");
+  ASSERT_FALSE(keys);
+  EXPECT_EQ(keys.error().where()->line, 2);
 }
 
 TEST(ApiKeys, LetsInNobodyElse) {
@@ -29,7 +52,7 @@ TEST(ApiKeys, LetsInNobodyElse) {
         "Basic " + made->key, "Bearer  " + made->key, "Bearer " + made->key + " ",
         "Bearer " + made->key.substr(0, made->key.size() - 1), "Bearer " + hash,
         "Bearer " + made->line, "Bearer x" + made->key}) {
-    EXPECT_EQ(keys->Caller(header), std::nullopt) << header;
+    EXPECT_FALSE(keys->Caller(header).has_value()) << header;
   }
 }
 

@@ -75,6 +75,30 @@ class PackText {
                  [](const PackGauges& p) -> const Histogram& { return p.metrics->decision_ns; });
   }
 
+  void Versions() {
+    Value("fuqi_version_switches_total", "counter", "Switches to another version of the pack.",
+          [](const PackGauges& p) { return p.metrics->switches.value(); });
+    Distribution("fuqi_version_switch_seconds", "How long deciding waited for a switch.",
+                 [](const PackGauges& p) -> const Histogram& { return p.metrics->switch_ns; });
+    Value("fuqi_version_backfill_events", "gauge",
+          "Events folded so far for a version that is to decide; 0 while there is none.",
+          [](const PackGauges& p) { return p.backfill_events; });
+    Each("fuqi_version_proposal_info", "gauge", "State of the newest proposal of a version.",
+         [&](const PackGauges& p, const std::string& pack) {
+           if (!p.proposal.empty()) {
+             Line("fuqi_version_proposal_info", fmt::format("{},state=\"{}\"", pack, p.proposal),
+                  1);
+           }
+         });
+    Each("fuqi_version_shadow_events", "gauge",
+         "Events compared by a version that watches, by what was decided and what it would decide.",
+         [&](const PackGauges& p, const std::string& pack) {
+           if (p.shadow) {
+             ShadowLines(*p.shadow, pack);
+           }
+         });
+  }
+
   void Log() {
     Each("fuqi_pack_info", "gauge", "The pack that decides, by the hash of its content.",
          [&](const PackGauges& p, const std::string& pack) {
@@ -101,6 +125,19 @@ class PackText {
   }
   void Line(std::string_view name, const std::string& labels, uint64_t n) {
     out_ += fmt::format("{}{{{}}} {}\n", name, labels, n);
+  }
+  void ShadowLines(const decide::ShadowReport& report, const std::string& pack) {
+    for (size_t decided = 0; decided < report.actions.size(); ++decided) {
+      for (size_t shadow = 0; shadow < report.actions[decided].size(); ++shadow) {
+        if (const uint64_t events = report.actions[decided][shadow]; events > 0) {
+          Line("fuqi_version_shadow_events",
+               fmt::format("{},decided=\"{}\",shadow=\"{}\"", pack,
+                           decide::ActionName(static_cast<decide::Action>(decided)),
+                           decide::ActionName(static_cast<decide::Action>(shadow))),
+               events);
+        }
+      }
+    }
   }
   template <class Of>
   void Value(std::string_view name, std::string_view type, std::string_view help, Of of) {
@@ -173,7 +210,8 @@ std::map<std::string, uint64_t> ShadowHits::counts() const {
 }
 
 PackMetrics::PackMetrics()
-    : decision_ns(kLatencyBoundsNs, 1e9),
+    : switch_ns(kLatencyBoundsNs, 1e9),
+      decision_ns(kLatencyBoundsNs, 1e9),
       commit_ns(kLatencyBoundsNs, 1e9),
       batch_events(kBatchBounds, 1) {}
 
@@ -201,6 +239,7 @@ std::string Metrics::Render(const std::vector<PackGauges>& packs, std::string_vi
   RenderConnections(out);
   PackText text(packs, out);
   text.Decisions();
+  text.Versions();
   text.Log();
   return out;
 }

@@ -12,6 +12,7 @@
 #include <atomic>
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -19,6 +20,7 @@
 
 #include "base/thread_annotations.h"
 #include "decide/decision.h"
+#include "decide/shadow.h"
 
 namespace fuqi::node {
 
@@ -74,6 +76,8 @@ struct PackMetrics {
   std::array<Counter, 7> decisions;  // by Action
   ShadowHits shadow_hits;            // of new decisions
   Counter changes;                   // of committed state, made durable
+  Counter switches;                  // to another version of the pack
+  Histogram switch_ns;               // how long deciding waited for one
   Counter repeated;                  // answered from a decision taken before
   Counter conflicts;                 // refused: the id is taken by another content
   std::array<Counter, 2> shed;       // by Shed
@@ -92,6 +96,9 @@ struct PackGauges {
   uint64_t log_bytes = 0;
   uint64_t log_records = 0;
   bool ready = false;
+  std::string proposal;  // state of the newest proposal; empty: there was none
+  std::optional<decide::ShadowReport> shadow;  // of a version that watches
+  uint64_t backfill_events = 0;                // folded so far by a version on its way; 0: none is
 };
 
 inline constexpr std::array<int, 19> kStatusCodes = {

@@ -1,7 +1,9 @@
 #include "node/pack_runner.h"
 
 #include <algorithm>
+#include <utility>
 
+#include "base/check.h"
 #include "base/clock.h"
 #include "base/log.h"
 
@@ -20,10 +22,20 @@ void Take(std::deque<Job>& from, size_t count, std::vector<Job>& to) {
   from.erase(from.begin(), from.begin() + static_cast<ptrdiff_t>(count));
 }
 
+Error Stopping() { return Err(ErrorCode::kUnavailable, "the server is stopping"); }
+
 }  // namespace
 
+std::shared_ptr<const PackVersion> PackVersion::Of(
+    std::shared_ptr<const decide::CompiledPack> pack) {
+  PackView view = PackView::Of(pack);
+  return std::make_shared<const PackVersion>(std::move(pack), std::move(view));
+}
+
 PackRunner::PackRunner(std::unique_ptr<decide::Partition> partition, const RunnerBounds& bounds)
-    : partition_(std::move(partition)), bounds_(bounds) {
+    : partition_(std::move(partition)),
+      bounds_(bounds),
+      version_(PackVersion::Of(partition_->pack())) {
   decider_ = std::thread([this] { DeciderLoop(); });
   committer_ = std::thread([this] { CommitterLoop(); });
   snapshots_ = std::thread([this] { SnapshotLoop(); });
@@ -43,8 +55,7 @@ void PackRunner::Submit(std::vector<Job> jobs) {
       if (dead_) {
         refused.emplace_back(std::move(job), LogHasFailed());
       } else if (stopping_) {
-        refused.emplace_back(std::move(job),
-                             Err(ErrorCode::kUnavailable, "the server is stopping"));
+        refused.emplace_back(std::move(job), Stopping());
       } else if (queue_.size() < bounds_.queue) {
         queue_.push_back(std::move(job));
       } else if (shed_queue_.size() < bounds_.shed_queue) {
@@ -62,6 +73,31 @@ void PackRunner::Submit(std::vector<Job> jobs) {
   }
 }
 
+void PackRunner::SubmitFirst(Job job) {
+  std::optional<Error> refused;
+  {
+    MutexLock lock(mutex_);
+    if (dead_) {
+      refused = LogHasFailed();
+    } else if (stopping_) {
+      refused = Stopping();
+    } else {
+      FUQI_CHECK(!first_);
+      first_ = std::move(job);
+      has_first_ = true;
+      decider_wakes_.notify_one();
+    }
+  }
+  if (refused) {
+    job.done(*std::move(refused));
+  }
+}
+
+std::shared_ptr<const PackVersion> PackRunner::version() const {
+  MutexLock lock(mutex_);
+  return version_;
+}
+
 bool PackRunner::ready() const {
   MutexLock lock(mutex_);
   return !dead_ && !stopping_;
@@ -72,25 +108,69 @@ size_t PackRunner::queue_depth() const {
   return queue_.size() + shed_queue_.size();
 }
 
-Answer PackRunner::Settle(const Job& job, bool shed) {
-  if (const auto* change = std::get_if<decide::Change>(&job.what)) {
-    Result<decide::Applied> applied = partition_->Apply(*change);
+Answer PackRunner::Settle(Job& job, bool shed) {
+  const auto told = [](Result<decide::Applied> applied) {
     return applied ? Answer(*applied) : Answer(std::move(applied).error());
+  };
+  if (const auto* event = std::get_if<EventJob>(&job.what)) {
+    return SettleEvent(job, *event, shed);
   }
-  const auto& event = std::get<decide::Event>(job.what);
+  if (const auto* change = std::get_if<decide::Change>(&job.what)) {
+    return told(partition_->Apply(*change));
+  }
+  if (auto* proposal = std::get_if<decide::Proposal>(&job.what)) {
+    return told(partition_->Propose(std::move(*proposal)));
+  }
+  if (const auto* step = std::get_if<decide::ProposalStep>(&job.what)) {
+    return told(partition_->Step(*step));
+  }
+  return Switch(std::get<SwitchJob>(job.what));
+}
+
+Answer PackRunner::SettleEvent(const Job& job, const EventJob& what, bool shed) {
+  const decide::CompiledPack& read_by = *what.version->pack;
   const bool late = SystemClock().MonotonicNs() >= job.deadline_ns;
   if (!shed && !late) {
-    Result<decide::Outcome> outcome = partition_->Decide(event);
+    Result<decide::Outcome> outcome = partition_->Decide(what.event, &read_by);
     if (outcome && !outcome->repeated) {
-      metrics_.shadow_hits.Add(partition_->core().pack().pack(), outcome->decision);
+      metrics_.shadow_hits.Add(outcome->pack->pack(), outcome->decision);
     }
     return outcome ? Answer(*std::move(outcome)) : Answer(std::move(outcome).error());
   }
   const Shed why = shed ? Shed::kQueueFull : Shed::kDeadline;
-  const int key = partition_->core().pack().key_column();
-  Result<void> noted = partition_->NoteDefault(event.columns[static_cast<size_t>(key)],
-                                               kShedNames[static_cast<size_t>(why)]);
-  return noted ? Answer(why) : Answer(std::move(noted).error());
+  const auto key = static_cast<size_t>(read_by.key_column());
+  Result<decide::Action> noted =
+      partition_->NoteDefault(what.event.columns[key], kShedNames[static_cast<size_t>(why)]);
+  return noted ? Answer(Defaulted{why, *noted}) : Answer(std::move(noted).error());
+}
+
+Answer PackRunner::Switch(const SwitchJob& what) {
+  const int64_t begin = SystemClock().MonotonicNs();
+  Result<decide::Applied> switched = partition_->Switch(*what.backfill);
+  if (!switched) {
+    return std::move(switched).error();
+  }
+  metrics_.switches.Add();
+  metrics_.switch_ns.Observe(static_cast<uint64_t>(SystemClock().MonotonicNs() - begin));
+  std::shared_ptr<const PackVersion> now = PackVersion::Of(partition_->pack());
+  MutexLock lock(mutex_);
+  version_ = std::move(now);
+  return *switched;
+}
+
+void PackRunner::SettleFirst(std::vector<Settled>& open) {
+  if (!has_first_.load(std::memory_order_relaxed)) {
+    return;
+  }
+  std::optional<Job> job;
+  {
+    MutexLock lock(mutex_);
+    job = std::move(first_);
+    first_.reset();
+    has_first_ = false;
+  }
+  Answer answer = Settle(*job, false);
+  open.push_back({*std::move(job), std::move(answer)});
 }
 
 // Decides what comes, and hands the open batch over whenever the committer is free.
@@ -104,13 +184,16 @@ void PackRunner::DeciderLoop() {
     {
       MutexLock lock(mutex_);
       auto room = [&] { return bounds_.batch - std::min(bounds_.batch, open.size()); };
-      while (!dead_ && !(room() > 0 && !(queue_.empty() && shed_queue_.empty())) &&
+      while (!dead_ && !first_ && !(room() > 0 && !(queue_.empty() && shed_queue_.empty())) &&
              !(!open.empty() && !committing_) && !(stopping_ && open.empty())) {
         lock.Wait(decider_wakes_);
       }
       if (dead_ || (stopping_ && open.empty() && queue_.empty() && shed_queue_.empty())) {
         Take(shed_queue_, shed_queue_.size(), jobs);
         Take(queue_, queue_.size(), jobs);
+        if (first_) {
+          jobs.push_back(*std::exchange(first_, std::nullopt));
+        }
         decider_done_ = true;
         committer_wakes_.notify_one();
         break;
@@ -118,11 +201,13 @@ void PackRunner::DeciderLoop() {
       Take(shed_queue_, room(), shed);
       Take(queue_, room() - std::min(room(), shed.size()), jobs);
     }
+    SettleFirst(open);
     for (Job& job : shed) {
       Answer answer = Settle(job, true);
       open.push_back({std::move(job), std::move(answer)});
     }
     for (Job& job : jobs) {
+      SettleFirst(open);
       Answer answer = Settle(job, false);
       open.push_back({std::move(job), std::move(answer)});
     }
@@ -134,7 +219,7 @@ void PackRunner::DeciderLoop() {
       committer_wakes_.notify_one();
     }
   }
-  // Only a failed log leaves anyone here.
+  // Only a failed log leaves anyone here, or a switch that came when all was stopping.
   for (Job& job : jobs) {
     open.push_back({std::move(job), LogHasFailed()});
   }
@@ -211,11 +296,12 @@ void PackRunner::Deliver(std::vector<Settled> settled, const std::optional<Error
         metrics_.decision_ns.Observe(static_cast<uint64_t>(now - s.job.started_ns));
       }
     } else if (const auto* applied = std::get_if<decide::Applied>(&s.answer)) {
-      metrics_.changes.Add(applied->repeated ? 0 : 1);
-    } else if (const Shed* why = std::get_if<Shed>(&s.answer)) {
-      metrics_.shed[static_cast<size_t>(*why)].Add();
+      const bool is_change = std::holds_alternative<decide::Change>(s.job.what);
+      metrics_.changes.Add(is_change && !applied->repeated ? 1 : 0);
+    } else if (const auto* defaulted = std::get_if<Defaulted>(&s.answer)) {
+      metrics_.shed[static_cast<size_t>(defaulted->why)].Add();
     } else if (std::get<Error>(s.answer).code() == ErrorCode::kConflict &&
-               std::holds_alternative<decide::Event>(s.job.what)) {
+               std::holds_alternative<EventJob>(s.job.what)) {
       metrics_.conflicts.Add();
     }
     s.job.done(std::move(s.answer));

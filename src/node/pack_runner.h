@@ -10,11 +10,14 @@
 //
 // Under overload an event is not decided: it gets the pack's default action, and that fact is
 // recorded (Shed). The queue of those is bounded too; beyond both, an event is refused and leaves
-// no trace. A change waits among the events and is never shed. When the log fails, everything that
+// no trace. A change waits among the events and is never shed. A step in the life of the pack's
+// versions waits likewise; the switch to another version goes before all that waits, so that what
+// it has to fold is what was decided in the last moment only. When the log fails, everything that
 // waits and all that comes is answered with kUnavailable for the rest of this process's life.
 //
 // Threads: Submit and lookups from any.
 
+#include <atomic>
 #include <condition_variable>
 #include <deque>
 #include <functional>
@@ -26,19 +29,44 @@
 
 #include "base/thread_annotations.h"
 #include "decide/partition.h"
+#include "node/decision_json.h"
 #include "node/metrics.h"
 
 namespace fuqi::node {
 
+// The pack's default action was given without a decision.
+struct Defaulted {
+  Shed why{};
+  decide::Action action{};
+};
+
 // kResourceExhausted: both queues were full. kUnavailable: stopping, or the log has failed. Else
-// what Partition::Decide or Apply says.
-using Answer = std::variant<decide::Outcome, decide::Applied, Shed, Error>;
+// what Partition::Decide, Apply, Propose, Step or Switch says.
+using Answer = std::variant<decide::Outcome, decide::Applied, Defaulted, Error>;
+
+// A version of a pack, and how its decisions are told.
+struct PackVersion {
+  std::shared_ptr<const decide::CompiledPack> pack;
+  PackView view;
+
+  static std::shared_ptr<const PackVersion> Of(std::shared_ptr<const decide::CompiledPack> pack);
+};
+
+// An event that is valid by the table of `version`, under which it was read.
+struct EventJob {
+  decide::Event event;
+  std::shared_ptr<const PackVersion> version;
+};
+// Partition::Switch; nobody else touches the backfill until the job is done.
+struct SwitchJob {
+  decide::Backfill* backfill = nullptr;
+};
 
 struct Job {
-  std::variant<decide::Event, decide::Change> what;  // an event valid by Core::Validate
-  int64_t started_ns = 0;                            // MonotonicNs at the request's beginning
-  int64_t deadline_ns = 0;                           // an event not decided by then: shed
-  std::function<void(Answer)> done;                  // called once, on any thread, must not block
+  std::variant<EventJob, decide::Change, decide::Proposal, decide::ProposalStep, SwitchJob> what;
+  int64_t started_ns = 0;            // MonotonicNs at the request's beginning
+  int64_t deadline_ns = 0;           // an event not decided by then: shed
+  std::function<void(Answer)> done;  // called once, on any thread, must not block
 };
 
 struct RunnerBounds {
@@ -53,11 +81,16 @@ class PackRunner {
   ~PackRunner();
 
   void Submit(std::vector<Job> jobs) FUQI_EXCLUDES(mutex_);
+  // Before all that waits, one at a time: the one before must be done.
+  void SubmitFirst(Job job) FUQI_EXCLUDES(mutex_);
 
   // Whether the log takes records.
   bool ready() const FUQI_EXCLUDES(mutex_);
   size_t queue_depth() const FUQI_EXCLUDES(mutex_);
   const decide::Partition& partition() const { return *partition_; }
+  decide::Partition& partition() { return *partition_; }
+  // That decides now.
+  std::shared_ptr<const PackVersion> version() const FUQI_EXCLUDES(mutex_);
   PackMetrics& metrics() { return metrics_; }
 
   // Takes no more events, decides and commits what waits, ends the threads, saves the head and
@@ -78,7 +111,11 @@ class PackRunner {
   void DeciderLoop() FUQI_EXCLUDES(mutex_);
   void CommitterLoop() FUQI_EXCLUDES(mutex_);
   void SnapshotLoop() FUQI_EXCLUDES(mutex_);
-  Answer Settle(const Job& job, bool shed);
+  Answer Settle(Job& job, bool shed);
+  Answer SettleEvent(const Job& job, const EventJob& what, bool shed);
+  Answer Switch(const SwitchJob& what) FUQI_EXCLUDES(mutex_);
+  // What was submitted to be first, if there is any.
+  void SettleFirst(std::vector<Settled>& open) FUQI_EXCLUDES(mutex_);
   void Deliver(std::vector<Settled> settled, const std::optional<Error>& failure);
 
   const std::unique_ptr<decide::Partition> partition_;
@@ -91,6 +128,9 @@ class PackRunner {
   std::condition_variable snapshots_wake_;
   std::deque<Job> queue_ FUQI_GUARDED_BY(mutex_);
   std::deque<Job> shed_queue_ FUQI_GUARDED_BY(mutex_);
+  std::optional<Job> first_ FUQI_GUARDED_BY(mutex_);
+  std::atomic<bool> has_first_ = false;  // so that looking costs no lock
+  std::shared_ptr<const PackVersion> version_ FUQI_GUARDED_BY(mutex_);
   std::optional<Work> handed_over_ FUQI_GUARDED_BY(mutex_);
   bool committing_ FUQI_GUARDED_BY(mutex_) = false;  // from handing over until it is synced
   bool stopping_ FUQI_GUARDED_BY(mutex_) = false;

@@ -17,21 +17,26 @@ enum class ProblemType : uint8_t {
   kMalformedRequest,
   kMalformedJson,
   kUnauthenticated,
+  kForbidden,
+  kOwnProposal,
   kNoSuchRoute,
   kNoSuchPack,
   kNoSuchDecision,
   kNoSuchEvent,
   kNoSuchList,
   kNoSuchStanding,
+  kNoSuchVersion,
   kMethodNotAllowed,
   kRequestTimeout,
   kEventIdTaken,
   kChangeIdTaken,
   kStandsAlready,
+  kProposalConflict,
   kBodyTooLarge,
   kUnsupportedMediaType,
   kInvalidEvent,
   kInvalidChange,
+  kInvalidVersion,
   kOverloaded,
   kHeaderTooLarge,
   kInternal,
@@ -39,7 +44,7 @@ enum class ProblemType : uint8_t {
   kUnavailable,
   kOutcomeUnknown,
 };
-inline constexpr int kProblemTypes = 24;
+inline constexpr int kProblemTypes = 29;
 
 std::string_view ProblemName(ProblemType type);  // "malformed-json"
 int ProblemStatus(ProblemType type);

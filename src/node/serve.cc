@@ -1,24 +1,61 @@
 #include "node/serve.h"
 
+#include <optional>
+
 #include "base/log.h"
+#include "decide/feed.h"
 #include "node/as_config.h"
 #include "table/binder.h"
 
 namespace fuqi::node {
 namespace {
 
-Result<std::shared_ptr<const decide::CompiledPack>> CompileServed(const PackConfig& config,
+std::string DirOf(const ServeConfig& config, const PackConfig& pack) {
+  return config.data + "/" + pack.name;
+}
+
+// The version that decided last; nothing where there is no log yet.
+Result<std::optional<decide::PublishRecord>> LastPublished(Disk& disk, const std::string& dir) {
+  Result<std::vector<decide::LoggedVersion>> versions = decide::VersionsInLog(disk, dir);
+  if (!versions && versions.error().code() != ErrorCode::kNotFound) {
+    return std::move(versions).error();
+  }
+  return versions && !versions->empty() ? std::optional(std::move(versions->back().publish))
+                                        : std::nullopt;
+}
+
+Result<decide::Pack> PackToServe(const ServeConfig& config, const PackConfig& served, Disk& disk) {
+  FUQI_ASSIGN_OR_RETURN(decide::Pack pack, AsConfig(decide::LoadPack(disk, served.dir)));
+  if (pack.name != served.name) {
+    return Err(ErrorCode::kConfig, "the folder holds the pack {}, not {}", pack.name, served.name)
+        .At(served.where);
+  }
+  if (config.start_version == StartVersion::kFolder) {
+    return pack;
+  }
+  FUQI_ASSIGN_OR_RETURN(std::optional<decide::PublishRecord> last,
+                        LastPublished(disk, DirOf(config, served)));
+  if (!last || last->hash == pack.hash) {
+    return pack;
+  }
+  // A folder that was not brought up to date, or that somebody changed, publishes nothing:
+  // ServeVersions.ARestartWithAnotherFolderGoesOnWithTheVersionThatDecided.
+  LogWarn("node",
+          "the folder holds another version than the one that decided last, which goes on; to "
+          "publish the folder's: fuqi pack propose",
+          {{"pack", served.name}, {"folder", ToHex(pack.hash)}, {"decides", ToHex(last->hash)}});
+  return decide::ParsePack(std::move(last->files));
+}
+
+Result<std::shared_ptr<const decide::CompiledPack>> CompileServed(const ServeConfig& config,
+                                                                  const PackConfig& served,
                                                                   Disk& disk,
                                                                   table::Binder& binder) {
-  FUQI_ASSIGN_OR_RETURN(decide::Pack pack, AsConfig(decide::LoadPack(disk, config.dir)));
-  if (pack.name != config.name) {
-    return Err(ErrorCode::kConfig, "the folder holds the pack {}, not {}", pack.name, config.name)
-        .At(config.where);
-  }
-  if (config.agreed_hash && *config.agreed_hash != pack.hash) {
+  FUQI_ASSIGN_OR_RETURN(decide::Pack pack, PackToServe(config, served, disk));
+  if (served.agreed_hash && *served.agreed_hash != pack.hash) {
     return Err(ErrorCode::kConfig, "the pack {} has the hash {}, not the one agreed on", pack.name,
                ToHex(pack.hash))
-        .At(config.where);
+        .At(served.where);
   }
   return AsConfig(decide::CompiledPack::Compile(std::move(pack), binder));
 }
@@ -30,7 +67,7 @@ Result<void> CheckServeConfig(const ServeConfig& config, Disk& disk) {
   FUQI_RETURN_IF_ERROR(CheckTls(config.http));
   FUQI_ASSIGN_OR_RETURN(std::unique_ptr<table::Binder> binder, table::Binder::Open());
   for (const PackConfig& pack : config.packs) {
-    FUQI_RETURN_IF_ERROR(CompileServed(pack, disk, *binder));
+    FUQI_RETURN_IF_ERROR(CompileServed(config, pack, disk, *binder));
   }
   return {};
 }
@@ -42,20 +79,21 @@ Result<std::unique_ptr<Server>> Server::Start(const ServeConfig& config, Disk& d
   std::vector<ServedPack> packs;
   for (const PackConfig& pack : config.packs) {
     ServedPack served;
-    FUQI_ASSIGN_OR_RETURN(served.pack, CompileServed(pack, disk, *binder));
-    const std::string dir = config.data + "/" + pack.name;
+    FUQI_ASSIGN_OR_RETURN(auto version, CompileServed(config, pack, disk, *binder));
+    const std::string dir = DirOf(config, pack);
     decide::PartitionOptions options;
     options.log.segment_bytes = config.segment_bytes;
     options.snapshot_every = config.snapshot_every;
     FUQI_ASSIGN_OR_RETURN(std::unique_ptr<decide::Partition> partition,
-                          decide::Partition::Open(disk, clock, dir, served.pack, options));
+                          decide::Partition::Open(disk, clock, dir, version, options));
     LogInfo("node", "a pack is ready",
             {{"pack", pack.name},
-             {"hash", ToHex(served.pack->pack().hash)},
+             {"hash", ToHex(version->pack().hash)},
              {"records", partition->committed()}});
-    served.view = PackView::Of(served.pack);
+    served.name = pack.name;
     served.log_dir = dir + "/log";
     served.runner = std::make_unique<PackRunner>(std::move(partition), config.runner);
+    served.publisher = std::make_unique<Publisher>(*served.runner, pack.agreed_hash, clock);
     packs.push_back(std::move(served));
   }
   std::unique_ptr<Server> server(new Server(RoutePaths()));

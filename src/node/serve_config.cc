@@ -232,6 +232,8 @@ Result<ServeConfig> LoadServeConfig(Disk& disk, const std::string& path) {
   FUQI_ASSIGN_OR_RETURN(size_t access,
                         Choice(local, "access_log", "errors", {"off", "errors", "all"}));
   config.access_log = static_cast<AccessLog>(access);
+  FUQI_ASSIGN_OR_RETURN(size_t start, Choice(local, "start_version", "log", {"log", "folder"}));
+  config.start_version = static_cast<StartVersion>(start);
   FUQI_RETURN_IF_ERROR(Bounds(local).Count("io_threads", 1, 64, config.http.io_threads));
   FUQI_RETURN_IF_ERROR(ReadBounds(local, config));
   FUQI_RETURN_IF_ERROR(ReadPacks(local, resolve, config));

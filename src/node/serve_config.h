@@ -21,11 +21,18 @@ struct PackConfig {
   Where where;
 };
 
+// Which version decides after a start, where the folder and the log differ.
+enum class StartVersion : uint8_t {
+  kLog,     // the one that decided last: what two persons published stays published
+  kFolder,  // the folder's: it is published by starting, without a second person
+};
+
 struct ServeConfig {
   HttpSettings http;
   std::string keys;
   std::string data;  // <data>/<pack> holds a pack's log, tree and snapshots
   std::vector<PackConfig> packs;
+  StartVersion start_version = StartVersion::kLog;
   RunnerBounds runner;
   ApiBounds api;
   AccessLog access_log = AccessLog::kErrors;

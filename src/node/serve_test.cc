@@ -306,7 +306,7 @@ TEST_F(Serve, KeepsDecisionsAcrossARestartAndAChangeOfThePack) {
   std::string changed = decide::SmallPackWith("a large amount", "quite another reason");
   changed = changed.substr(0, changed.find("[[rule]]\nid = \"spread\""));
   dir_.Write("packs/small/pack.toml", changed);
-  Start();
+  Start("", "start_version = \"folder\"");
   const std::string id = Json::parse(first.body)["decision_id"];
   EXPECT_EQ(Get("/v1/decisions/" + id).body, first.body);
   EXPECT_EQ(Get("/v1/packs/small/events/t1/decision").body, first.body);

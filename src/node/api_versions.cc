@@ -1,0 +1,122 @@
+// What the server answers about versions of its packs: proposals, approvals, what became of them.
+
+#include "node/api.h"
+#include "node/version_json.h"
+
+namespace fuqi::node {
+namespace {
+
+ProblemType TypeOf(ErrorCode code, ProblemType otherwise) {
+  switch (code) {
+    case ErrorCode::kNotFound:
+      return ProblemType::kNoSuchVersion;
+    case ErrorCode::kPermissionDenied:
+      return ProblemType::kOwnProposal;
+    case ErrorCode::kConflict:
+    case ErrorCode::kAlreadyExists:
+    case ErrorCode::kDeadlineExceeded:
+      return ProblemType::kProposalConflict;
+    case ErrorCode::kConfig:
+    case ErrorCode::kInvalidArgument:
+    case ErrorCode::kOutOfRange:
+    case ErrorCode::kUnsupported:
+      return ProblemType::kInvalidVersion;
+    default:
+      return otherwise;
+  }
+}
+
+HttpResponse VersionRefusal(const Error& error, Language language) {
+  Problem problem = ProblemOf(error, language);
+  problem.type = TypeOf(error.code(), problem.type);
+  if (problem.type != ProblemType::kInternal && problem.type != ProblemType::kUnavailable) {
+    // With the file, line and column of a pack's text.
+    problem.detail = error.ToString(language);
+    problem.field = error.where() ? error.where()->field : "";
+  }
+  return ProblemResponse(problem, language);
+}
+
+HttpResponse Json(const OrderedJson& json) {
+  HttpResponse response;
+  response.body = json.dump();
+  return response;
+}
+
+void SendRefusal(const Reply& reply, const Error& error, Language language) {
+  reply([error, language] { return VersionRefusal(error, language); });
+}
+
+}  // namespace
+
+void Api::HandleVersions(HttpRequest request, const ServedPack& served, RouteId id,
+                         const std::string& hash_text, Reply reply) {
+  const Language language = request.language;
+  if (id == RouteId::kGetVersions) {
+    return reply([status = served.publisher->Status(), now_us = clock_.NowUs()] {
+      return Json(LifeJson(status, now_us));
+    });
+  }
+  if (id == RouteId::kPropose) {
+    return Propose(request, served, std::move(reply));
+  }
+  const Result<Digest> hash = ParseVersionHash(hash_text);
+  if (!hash) {
+    return reply(
+        [language] { return ProblemResponse({.type = ProblemType::kNoSuchVersion}, language); });
+  }
+  if (id == RouteId::kGetVersion) {
+    return served.publisher->Compare(
+        *hash, [&served, hash_text, language,
+                reply = std::move(reply)](Result<std::vector<decide::ChangedPart>> changes) {
+          if (!changes) {
+            return SendRefusal(reply, changes.error(), language);
+          }
+          reply([&served, hash_text, changes = *std::move(changes)] {
+            OrderedJson json = {{"hash", hash_text}, {"changes", ChangesJson(changes)}};
+            if (const auto shadow = served.publisher->Status().shadow) {
+              json["shadow"] = ShadowJson(*shadow, served.name);
+            }
+            return Json(json);
+          });
+        });
+  }
+  const Result<std::string> reason = ParseReason(request.body);
+  if (!reason) {
+    return SendRefusal(reply, reason.error(), language);
+  }
+  const auto kind = id == RouteId::kApprove ? decide::ProposalStep::Kind::kApproved
+                                            : decide::ProposalStep::Kind::kWithdrawn;
+  served.publisher->Step(
+      kind, *hash, request.caller, *reason,
+      [this, &served, language, reply = std::move(reply)](Result<decide::Applied> step) {
+        if (!step) {
+          return SendRefusal(reply, step.error(), language);
+        }
+        reply(
+            [this, &served] { return Json(LifeJson(served.publisher->Status(), clock_.NowUs())); });
+      });
+}
+
+void Api::Propose(const HttpRequest& request, const ServedPack& served, Reply reply) {
+  const Language language = request.language;
+  Proposing proposing;
+  proposing.by = request.caller;
+  if (Result<void> parsed = ParseProposing(request.body, proposing); !parsed) {
+    return SendRefusal(reply, parsed.error(), language);
+  }
+  served.publisher->Propose(
+      std::move(proposing),
+      [this, &served, language, reply = std::move(reply)](Result<Proposed> proposed) {
+        if (!proposed) {
+          return SendRefusal(reply, proposed.error(), language);
+        }
+        reply([this, &served, proposed = *std::move(proposed)] {
+          OrderedJson json = LifeJson(served.publisher->Status(), clock_.NowUs());
+          json["changes"] = ChangesJson(proposed.changes);
+          return Json(json);
+        });
+      });
+}
+
+}  // namespace fuqi::node

@@ -1,0 +1,192 @@
+#include "node/version_json.h"
+
+#include <algorithm>
+
+#include "base/time.h"
+#include "node/event_json.h"
+
+namespace fuqi::node {
+namespace {
+
+Result<OrderedJson> ParseObject(std::string_view text, std::span<const std::string_view> names) {
+  OrderedJson json = OrderedJson::parse(text, nullptr, false);
+  if (json.is_discarded()) {
+    return Err(ErrorCode::kParse, "the text is not well-formed JSON");
+  }
+  if (!json.is_object()) {
+    return Err(ErrorCode::kInvalidArgument, "an object is needed here");
+  }
+  for (const auto& [name, value] : json.items()) {
+    if (std::ranges::find(names, name) == names.end()) {
+      return Err(ErrorCode::kInvalidArgument, "a member that is none of {}",
+                 fmt::format("{}", fmt::join(names, ", ")));
+    }
+  }
+  return json;
+}
+
+// Empty where it is missing.
+Result<std::string> TextMember(const OrderedJson& json, const char* name) {
+  const auto found = json.find(name);
+  if (found == json.end()) {
+    return std::string();
+  }
+  if (!found->is_string()) {
+    return Err(ErrorCode::kInvalidArgument, "the member is no text").At({.field = name});
+  }
+  return found->get<std::string>();
+}
+
+OrderedJson StepJson(const decide::ProposalStep& step) {
+  return {{"by", step.by}, {"at", Rfc3339(step.made_us)}, {"reason", step.reason}};
+}
+
+OrderedJson ProposalJson(const LifeStatus& status, int64_t now_us) {
+  const decide::ProposalStatus& newest = *status.versions.newest();
+  const decide::Proposal& proposal = newest.proposal;
+  const bool has_expired =
+      newest.state == decide::ProposalState::kProposed && !newest.is_open(now_us);
+  OrderedJson json = {
+      {"hash", ToHex(proposal.hash)},
+      {"record", newest.record},
+      {"state", has_expired ? "expired" : ProposalStateName(newest.state)},
+      {"rollback", proposal.published.has_value()},
+      {"shadow", proposal.shadow},
+      {"proposed",
+       {{"by", proposal.by}, {"at", Rfc3339(proposal.made_us)}, {"reason", proposal.reason}}},
+      {"expires", Rfc3339(proposal.expires_us)}};
+  if (newest.approval) {
+    json["approved"] = StepJson(*newest.approval);
+  }
+  if (newest.end) {
+    json[std::string(ProposalStateName(newest.state))] = StepJson(*newest.end);
+  }
+  if (newest.publish_seq) {
+    json["publish"] = *newest.publish_seq;
+  }
+  if (status.is_backfilling) {
+    json["backfill"] = {{"events", status.folded}, {"of", status.events}};
+  }
+  return json;
+}
+
+}  // namespace
+
+OrderedJson LifeJson(const LifeStatus& status, int64_t now_us) {
+  const decide::Pack& pack = status.version->pack->pack();
+  OrderedJson json = {{"pack", pack.name},
+                      {"hash", ToHex(pack.hash)},
+                      {"record", status.versions.published().back().seq},
+                      {"versions", OrderedJson::array()}};
+  for (const decide::Versions::Published& published : status.versions.published()) {
+    json["versions"].push_back({{"record", published.seq}, {"hash", ToHex(published.hash)}});
+  }
+  if (status.versions.newest()) {
+    json["proposal"] = ProposalJson(status, now_us);
+  }
+  return json;
+}
+
+OrderedJson ChangesJson(std::span<const decide::ChangedPart> changes) {
+  OrderedJson json = OrderedJson::array();
+  for (const decide::ChangedPart& change : changes) {
+    OrderedJson& part =
+        json.emplace_back(OrderedJson{{"part", PartName(change.kind)}, {"name", change.name}});
+    if (!change.before.empty()) {
+      part["before"] = change.before;
+    }
+    if (!change.after.empty()) {
+      part["after"] = change.after;
+    }
+  }
+  return json;
+}
+
+OrderedJson ShadowJson(const decide::ShadowReport& report, std::string_view pack) {
+  const auto name = [](size_t action) {
+    return decide::ActionName(static_cast<decide::Action>(action));
+  };
+  OrderedJson json = {{"events", report.events},       {"different", report.different},
+                      {"failed", report.failed},       {"actions", OrderedJson::array()},
+                      {"rules", OrderedJson::array()}, {"newest", OrderedJson::array()}};
+  for (size_t decided = 0; decided < report.actions.size(); ++decided) {
+    for (size_t shadow = 0; shadow < report.actions[decided].size(); ++shadow) {
+      if (const uint64_t events = report.actions[decided][shadow]; events > 0) {
+        json["actions"].push_back(
+            {{"decided", name(decided)}, {"shadow", name(shadow)}, {"events", events}});
+      }
+    }
+  }
+  for (const auto& [rule, hits] : report.rules) {
+    json["rules"].push_back({{"rule", rule}, {"decided", hits.first}, {"shadow", hits.second}});
+  }
+  for (const decide::ShadowReport::Difference& difference : report.newest) {
+    json["newest"].push_back({{"decision_id", decide::DecisionId(pack, difference.decision_seq)},
+                              {"decided", decide::ActionName(difference.decided)},
+                              {"shadow", decide::ActionName(difference.shadow)},
+                              {"rules", difference.rules}});
+  }
+  return json;
+}
+
+Result<Digest> ParseVersionHash(std::string_view text) {
+  const Result<Bytes> bytes = FromHex(text);
+  Digest digest{};
+  if (!bytes || bytes->size() != digest.size()) {
+    return Err(ErrorCode::kInvalidArgument,
+               "a pack's hash is 64 hexadecimal digits, as `fuqi pack check` prints it");
+  }
+  std::ranges::copy(*bytes, digest.begin());
+  return digest;
+}
+
+Result<void> ParseProposing(std::string_view text, Proposing& proposing) {
+  static constexpr std::array<std::string_view, 5> kNames = {"files", "hash", "reason",
+                                                             "expires_in", "shadow"};
+  FUQI_ASSIGN_OR_RETURN(OrderedJson json, ParseObject(text, kNames));
+  FUQI_ASSIGN_OR_RETURN(proposing.reason, TextMember(json, "reason"));
+  FUQI_ASSIGN_OR_RETURN(std::string expires, TextMember(json, "expires_in"));
+  if (!expires.empty()) {
+    const Result<Duration> duration = ParseDuration(expires);
+    if (!duration) {
+      return Err(ErrorCode::kInvalidArgument, "write a duration as \"7 days\"")
+          .At({.field = "expires_in"});
+    }
+    proposing.expires_in_us = duration->us;
+  }
+  if (const auto shadow = json.find("shadow"); shadow != json.end()) {
+    if (!shadow->is_boolean()) {
+      return Err(ErrorCode::kInvalidArgument, "true or false is needed here")
+          .At({.field = "shadow"});
+    }
+    proposing.shadow = shadow->get<bool>();
+  }
+  const auto files = json.find("files");
+  if (json.contains("hash") == (files != json.end())) {
+    return Err(ErrorCode::kInvalidArgument,
+               "a proposal names the files of a new version, or the hash of one of the log");
+  }
+  if (files == json.end()) {
+    FUQI_ASSIGN_OR_RETURN(std::string hash, TextMember(json, "hash"));
+    FUQI_ASSIGN_OR_RETURN(proposing.hash, ParseVersionHash(hash));
+    return {};
+  }
+  if (!files->is_object()) {
+    return Err(ErrorCode::kInvalidArgument, "an object is needed here").At({.field = "files"});
+  }
+  for (const auto& [path, content] : files->items()) {
+    if (!content.is_string()) {
+      return Err(ErrorCode::kInvalidArgument, "the member is no text").At({.field = path});
+    }
+    proposing.files.emplace_back(path, content.get<std::string>());
+  }
+  return {};
+}
+
+Result<std::string> ParseReason(std::string_view text) {
+  static constexpr std::array<std::string_view, 1> kNames = {"reason"};
+  FUQI_ASSIGN_OR_RETURN(OrderedJson json, ParseObject(text, kNames));
+  return TextMember(json, "reason");
+}
+
+}  // namespace fuqi::node
