@@ -447,7 +447,7 @@ std::vector<Event> Shuffled(const Scene& scene, const std::vector<Event>& in_ord
 }
 
 TEST(Arrival, ShuffledWithinTheLatenessLeavesTheSameWindowsBehind) {
-  constexpr uint64_t kSeeds = 200;
+  constexpr uint64_t kSeeds = 600;
   for (const Scene& scene : AllScenes()) {
     const table::Schema& features = scene.pack->feature_schema();
     uint64_t compared = 0;

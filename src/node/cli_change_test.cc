@@ -157,7 +157,7 @@ TEST_F(Command, APackThatScreensSaysWhomANameMetUntilSomebodyRulesItOut) {
   const Json explained =
       Json::parse(Run({"explain", "--log", log, first["decision_id"], "--json"}).out);
   EXPECT_EQ(explained["entries"][0]["screened"]["score"], first["features"]["payee_sanctions"]);
-  EXPECT_EQ(explained["entries"][0]["screened"]["matches"].size(), 2u);
+  EXPECT_EQ(explained["entries"][0]["screened"]["matches"].size(), 3u) << told.out;
 
   const std::vector<std::string> clear = {
       "list", "add", "ruled_out", "Chang San-feng", "--source", "ZHANG, Sanfeng", "--log", log};
