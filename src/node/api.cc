@@ -504,7 +504,7 @@ HttpResponse Api::RenderMetrics() const {
     const LifeStatus life = served.publisher->Status();
     const std::optional<decide::ProposalStatus>& proposal = life.versions.newest();
     gauges.push_back({.pack = served.name,
-                      .pack_hash = ToHex(life.version->pack->pack().hash),
+                      .pack_hash = ToHex(life.pack->pack().hash),
                       .metrics = &served.runner->metrics(),
                       .queue_depth = served.runner->queue_depth(),
                       .log_bytes = BytesIn(served.log_dir),

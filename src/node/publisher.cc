@@ -245,8 +245,9 @@ void Publisher::Step(decide::ProposalStep::Kind kind, const Digest& hash, const 
 
 LifeStatus Publisher::Status() const {
   LifeStatus status;
-  status.version = runner_.version();
+  // In this order: what is told as published must not be told beside the version before it.
   status.versions = runner_.partition().versions();
+  status.pack = runner_.partition().pack();
   status.events = runner_.partition().events();
   MutexLock lock(mutex_);
   status.is_backfilling = backfill_ != nullptr;

@@ -52,7 +52,7 @@ struct Proposed {
 
 // What is known of a pack's versions.
 struct LifeStatus {
-  std::shared_ptr<const PackVersion> version;  // that decides
+  std::shared_ptr<const decide::CompiledPack> pack;  // that decides: no older than `versions`
   decide::Versions versions;
   bool is_backfilling = false;
   uint64_t folded = 0;                         // events, by the version on its way

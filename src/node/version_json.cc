@@ -73,7 +73,7 @@ OrderedJson ProposalJson(const LifeStatus& status, int64_t now_us) {
 }  // namespace
 
 OrderedJson LifeJson(const LifeStatus& status, int64_t now_us) {
-  const decide::Pack& pack = status.version->pack->pack();
+  const decide::Pack& pack = status.pack->pack();
   OrderedJson json = {{"pack", pack.name},
                       {"hash", ToHex(pack.hash)},
                       {"record", status.versions.published().back().seq},
