@@ -24,7 +24,7 @@ namespace {
 constexpr char kDir[] = "/node/small";
 constexpr size_t kEvents = 9;
 constexpr uint64_t kSeeds = SeedsForTest(1000);
-constexpr uint64_t kFailureSeeds = 100;
+constexpr uint64_t kFailureSeeds = SeedsForTest(100);
 
 const std::shared_ptr<const CompiledPack>& PackWithAList() {
   static const auto kPack = MustCompile(SmallPackWith("id = \"burst\"", R"(id = "burst"
