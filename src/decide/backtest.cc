@@ -311,9 +311,6 @@ Result<void> BacktestRun::Add(const Event& event) {
   if (before.action != after.action) {
     impl.NoteChange(event, before, after);
   }
-  if (impl.options.progress && impl.events % 4096 == 0) {
-    impl.options.progress(impl.events);
-  }
   return {};
 }
 

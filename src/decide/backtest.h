@@ -9,7 +9,6 @@
 
 #include <array>
 #include <cstdint>
-#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -32,8 +31,6 @@ struct BacktestOptions {
   // persons laid and released by the log, or all as they stood by the log.
   enum class Standing : uint8_t { kOwn, kLogged };
   Standing standing = Standing::kOwn;
-  // Events so far; every few thousand. May be empty.
-  std::function<void(uint64_t)> progress;
 };
 
 inline constexpr size_t kBacktestSegmentsMax = 1'000;

@@ -78,11 +78,7 @@ void Committed::Make(const ReferenceChange& change, uint64_t) {
 Result<void> Committed::CheckForm(const ListChange& change) const {
   const ListState* state = FindList(change.list);
   if (state == nullptr) {
-    std::vector<std::string> names;
-    for (const List& list : pack_->lists) {
-      names.push_back(list.name);
-    }
-    const auto near = NearestName(change.list, names);
+    const auto near = NearestName(change.list, pack_->lists, &List::name);
     return near ? Err(ErrorCode::kNotFound, "the pack has no list '{}'; did you mean '{}'?",
                       change.list, *near)
                 : Err(ErrorCode::kNotFound, "the pack has no list '{}'", change.list);

@@ -54,11 +54,7 @@ Result<void> Committed::CheckForm(const StandingChange& change) const {
   }
   const StandingState* state = FindStanding(change.kind);
   if (state == nullptr) {
-    std::vector<std::string> names;
-    for (const StandingKind& kind : pack_->standing) {
-      names.push_back(kind.name);
-    }
-    const auto near = NearestName(change.kind, names);
+    const auto near = NearestName(change.kind, pack_->standing, &StandingKind::name);
     return near ? Err(ErrorCode::kNotFound,
                       "the pack has no standing kind '{}'; did you mean '{}'?", change.kind, *near)
                 : Err(ErrorCode::kNotFound, "the pack has no standing kind '{}'", change.kind);

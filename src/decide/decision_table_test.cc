@@ -367,13 +367,7 @@ TEST_F(TableDiff, BatchGivesWhatTheStreamGives) {
     tables += one;
   }
   const auto pack = SmallPackWithSources(PackWithTable(tables));
-  const std::string path = Write("a.csv", Csv(RandomPayments(4, 400)));
-  Result<SourcePlan> plan = OpenSource(access_, *pack, "bank", path);
-  ASSERT_TRUE(plan.has_value());
-  Result<DiffResult> diff = Diff(access_, pack, *plan);
-  ASSERT_TRUE(diff.has_value()) << diff.error().ToString();
-  EXPECT_EQ(diff->mismatches, 0u);
-  EXPECT_EQ(diff->events, 400u);
+  ExpectNoDifference(pack, RandomPayments(4, 400));
 }
 
 constexpr std::string_view kScore = R"toml([score.trust]
@@ -469,13 +463,7 @@ TEST(Score, BandsRiseAndTheLastIsOpen) {
 class ScoreDiff : public SourceFiles {};
 
 TEST_F(ScoreDiff, BatchGivesWhatTheStreamGives) {
-  const auto pack = SmallPackWithSources(PackWithScore());
-  const std::string path = Write("a.csv", Csv(RandomPayments(5, 300)));
-  Result<SourcePlan> plan = OpenSource(access_, *pack, "bank", path);
-  ASSERT_TRUE(plan.has_value());
-  Result<DiffResult> diff = Diff(access_, pack, *plan);
-  ASSERT_TRUE(diff.has_value()) << diff.error().ToString();
-  EXPECT_EQ(diff->mismatches, 0u);
+  ExpectNoDifference(SmallPackWithSources(PackWithScore()), RandomPayments(5, 300));
 }
 
 }  // namespace

@@ -47,11 +47,7 @@ Result<size_t> IndexOf(const sql::Fragment& arg, const std::vector<T>& known,
   }
   const auto found = std::ranges::find(known, *name, &T::name);
   if (found == known.end()) {
-    std::vector<std::string> names;
-    for (const T& each : known) {
-      names.push_back(each.name);
-    }
-    return arg.At(0, unknown(*name, NearestName(*name, names)));
+    return arg.At(0, unknown(*name, NearestName(*name, known, &T::name)));
   }
   return found - known.begin();
 }

@@ -145,12 +145,7 @@ Result<std::vector<size_t>> Reader::RuleIndexes(const TomlNode& node) const {
     const std::vector<Rule>& rules = pack_.pack().rules;
     auto found = std::ranges::find(rules, id, &Rule::id);
     if (found == rules.end()) {
-      std::vector<std::string> known;
-      known.reserve(rules.size());
-      for (const Rule& rule : rules) {
-        known.push_back(rule.id);
-      }
-      if (std::optional<std::string> near = NearestName(id, known)) {
+      if (std::optional<std::string> near = NearestName(id, rules, &Rule::id)) {
         return item.Fail("the pack has no rule '{}'; did you mean '{}'?", id, *near);
       }
       return item.Fail("the pack has no rule '{}'", id);

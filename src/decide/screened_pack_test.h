@@ -37,12 +37,7 @@ payee_sanctions = "screen('sanctions', payee, ts)"
 payee_entry = "screen_entry('sanctions', payee, ts)"
 near_1d = "count(*) FILTER (WHERE screen('sanctions', payee, ts) >= 75) OVER payer_1d"
 )toml");
-  if (!old_text.empty()) {
-    const size_t at = text.find(old_text);
-    EXPECT_NE(at, std::string::npos) << old_text;
-    text.replace(at, old_text.size(), new_text);
-  }
-  return text;
+  return old_text.empty() ? text : Replaced(std::move(text), old_text, new_text);
 }
 
 }  // namespace fuqi::decide

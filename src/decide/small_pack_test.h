@@ -70,15 +70,18 @@ then = "hold"
 reason = { zh = "分散付款", en = "payments spread over many payees" }
 )toml";
 
-// The small pack with one passage replaced, which must be there.
-inline std::string SmallPackWith(std::string_view old_text, std::string_view new_text) {
-  std::string text(kSmallPack);
+// A text with one passage replaced, which must be there.
+inline std::string Replaced(std::string text, std::string_view old_text,
+                            std::string_view new_text) {
   const size_t at = text.find(old_text);
   EXPECT_NE(at, std::string::npos) << old_text;
   if (at != std::string::npos) {
     text.replace(at, old_text.size(), new_text);
   }
   return text;
+}
+inline std::string SmallPackWith(std::string_view old_text, std::string_view new_text) {
+  return Replaced(std::string(kSmallPack), old_text, new_text);
 }
 
 inline table::Binder& TestBinder() {

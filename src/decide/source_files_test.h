@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "decide/diff.h"
 #include "decide/small_pack_test.h"
 #include "decide/source.h"
 #include "govern/evidence.h"
@@ -84,6 +85,24 @@ class SourceFiles : public testing::Test {
       csv += fmt::format("{},{},{},{},{}\n", text(0), text(1), text(2), text(3), text(4));
     }
     return csv;
+  }
+
+  // Batch and stream give the same in every cell over these events, in order of arrival.
+  DiffResult ExpectNoDifference(const std::shared_ptr<const CompiledPack>& pack,
+                                const std::vector<Event>& events) {
+    Result<SourcePlan> plan = OpenSource(access_, *pack, "bank", Write("a.csv", Csv(events)));
+    Result<DiffResult> diff = plan ? Diff(access_, pack, *plan) : Result<DiffResult>(plan.error());
+    if (!diff) {
+      ADD_FAILURE() << diff.error().ToString();
+      return {};
+    }
+    EXPECT_EQ(diff->events, events.size());
+    for (const Mismatch& found : diff->first) {
+      ADD_FAILURE() << found.column << " of row " << found.row << ": " << found.batch << " against "
+                    << found.stream;
+    }
+    EXPECT_EQ(diff->mismatches, 0u);
+    return *std::move(diff);
   }
 
   std::filesystem::path dir_;

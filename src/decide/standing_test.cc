@@ -571,15 +571,7 @@ TEST_F(StandingDiff, WhatRulesReadAndWhatRemainsIsWhatAPlainListOfAllThatWasSetS
   const auto pack = SmallPackWithSources(text);
   uint64_t out_of_bounds = 0;
   for (uint64_t seed : {3, 4, 5, 6}) {
-    const std::string path = Write("a.csv", Csv(RandomPayments(seed, 400)));
-    Result<SourcePlan> plan = OpenSource(access_, *pack, "bank", path);
-    ASSERT_TRUE(plan.has_value());
-    Result<DiffResult> diff = Diff(access_, pack, *plan);
-    ASSERT_TRUE(diff.has_value()) << diff.error().ToString();
-    EXPECT_EQ(diff->mismatches, 0u)
-        << diff->first[0].column << " of row " << diff->first[0].row << ": " << diff->first[0].batch
-        << " against " << diff->first[0].stream;
-    out_of_bounds += diff->out_of_bounds;
+    out_of_bounds += ExpectNoDifference(pack, RandomPayments(seed, 400)).out_of_bounds;
   }
   EXPECT_GT(out_of_bounds, 0u);
 }
@@ -587,14 +579,7 @@ TEST_F(StandingDiff, WhatRulesReadAndWhatRemainsIsWhatAPlainListOfAllThatWasSetS
 TEST_F(StandingDiff, ActionsAreWhatTheBatchAndAPlainListGive) {
   const auto pack = SmallPackWithSources(StandingToml());
   for (uint64_t seed : {1, 2}) {
-    const std::string path = Write("a.csv", Csv(RandomPayments(seed, 300)));
-    Result<SourcePlan> plan = OpenSource(access_, *pack, "bank", path);
-    ASSERT_TRUE(plan.has_value());
-    Result<DiffResult> diff = Diff(access_, pack, *plan);
-    ASSERT_TRUE(diff.has_value()) << diff.error().ToString();
-    EXPECT_EQ(diff->mismatches, 0u)
-        << diff->first[0].column << " of row " << diff->first[0].row << ": " << diff->first[0].batch
-        << " against " << diff->first[0].stream;
+    ExpectNoDifference(pack, RandomPayments(seed, 300));
   }
 }
 

@@ -113,11 +113,7 @@ Result<Tuner> Tuner::Start(const std::shared_ptr<const CompiledPack>& pack, cons
   const std::vector<Rule>& rules = pack->pack().rules;
   const auto found = std::ranges::find(rules, options.rule, &Rule::id);
   if (found == rules.end()) {
-    std::vector<std::string> names;
-    for (const Rule& rule : rules) {
-      names.push_back(rule.id);
-    }
-    const std::optional<std::string> near = NearestName(options.rule, names);
+    const std::optional<std::string> near = NearestName(options.rule, rules, &Rule::id);
     return near ? Err(ErrorCode::kNotFound, "the pack has no rule '{}'; did you mean '{}'?",
                       options.rule, *near)
                 : Err(ErrorCode::kNotFound, "the pack has no rule '{}'", options.rule);

@@ -456,23 +456,20 @@ Result<int> RunBacktest(const BacktestArguments& arguments, Context& context) {
   FUQI_ASSIGN_OR_RETURN(
       std::optional<decide::Labels> labels,
       ReadLabels(arguments.input.labels, arguments.input.files.sources, owner, *after, *binder));
-  Progress progress(context, Tr("events decided twice", context.language));
-  decide::BacktestOptions options{.labels = labels ? &*labels : nullptr,
-                                  .amount = arguments.amount,
-                                  .segment = arguments.segment,
-                                  .examples = arguments.examples,
-                                  .standing = arguments.standing == "own"
-                                                  ? decide::BacktestOptions::Standing::kOwn
-                                                  : decide::BacktestOptions::Standing::kLogged};
-  options.progress = [&](uint64_t done) { progress.Update(done, 0); };
+  const decide::BacktestOptions options{
+      .labels = labels ? &*labels : nullptr,
+      .amount = arguments.amount,
+      .segment = arguments.segment,
+      .examples = arguments.examples,
+      .standing = arguments.standing == "own" ? decide::BacktestOptions::Standing::kOwn
+                                              : decide::BacktestOptions::Standing::kLogged};
   FUQI_ASSIGN_OR_RETURN(decide::BacktestRun run,
                         decide::BacktestRun::Start(before, after, *binder, options));
   FUQI_RETURN_IF_ERROR(Feed(
-      arguments.input, owner, *after, *binder,
+      context, arguments.input, owner, *after, *binder,
       [&](const decide::Event& event) { return run.Add(event); },
       [&](const decide::Change& change, uint64_t seq) { return run.Apply(change, seq); }));
   const Backtest result = run.Finish();
-  progress.Finish();
   const Telling tell{result, *before, *after, labels.has_value(), context.language};
   if (!arguments.chart.empty()) {
     FUQI_RETURN_IF_ERROR(WriteChart(DrawBacktest(tell), arguments.chart));

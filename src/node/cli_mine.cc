@@ -163,18 +163,11 @@ Result<int> RunMine(const MineArguments& arguments, Context& context) {
                arguments.on, pack->pack().event_table);
   }
   decide::MineCollector collector(pack, *labels, on);
-  MineData data;
-  {
-    Progress progress(context, Tr("events decided", context.language));
-    FUQI_RETURN_IF_ERROR(Feed(
-        arguments.input, owner, *pack, *binder,
-        [&, events = uint64_t{0}](const decide::Event& event) mutable {
-          progress.Update(++events, 0);
-          return collector.Add(event);
-        },
-        [&](const decide::Change& change, uint64_t seq) { return collector.Apply(change, seq); }));
-    data = collector.Finish();
-  }
+  FUQI_RETURN_IF_ERROR(Feed(
+      context, arguments.input, owner, *pack, *binder,
+      [&](const decide::Event& event) { return collector.Add(event); },
+      [&](const decide::Change& change, uint64_t seq) { return collector.Apply(change, seq); }));
+  const MineData data = collector.Finish();
   Progress progress(context, Tr("searches", context.language));
   decide::MineOptions options = arguments.options;
   options.progress = [&](uint64_t done, uint64_t total) { progress.Update(done, total); };

@@ -191,16 +191,11 @@ Result<int> RunTune(TuneArguments arguments, Context& context) {
       ReadLabels(arguments.input.labels, arguments.input.files.sources, owner, *pack, *binder));
   FUQI_ASSIGN_OR_RETURN(decide::Tuner tuner,
                         decide::Tuner::Start(pack, *labels, arguments.options));
-  Progress progress(context, Tr("events decided", context.language));
   FUQI_RETURN_IF_ERROR(Feed(
-      arguments.input, owner, *pack, *binder,
-      [&, events = uint64_t{0}](const decide::Event& event) mutable {
-        progress.Update(++events, 0);
-        return tuner.Add(event);
-      },
+      context, arguments.input, owner, *pack, *binder,
+      [&](const decide::Event& event) { return tuner.Add(event); },
       [&](const decide::Change& change, uint64_t seq) { return tuner.Apply(change, seq); }));
   const Tuning tuning = tuner.Finish();
-  progress.Finish();
   const std::string& rule = arguments.options.rule;
   if (!arguments.chart.empty()) {
     FUQI_RETURN_IF_ERROR(WriteChart(DrawTuning(rule, tuning, context.language), arguments.chart));

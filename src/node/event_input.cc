@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "base/messages.h"
+
 namespace fuqi::node {
 namespace {
 
@@ -123,18 +125,23 @@ Result<std::optional<decide::Labels>> ReadLabels(const std::string& labels,
   return std::optional<decide::Labels>(std::move(read));
 }
 
-Result<void> Feed(const EventInput& input, OwnerEngine& owner, const decide::CompiledPack& pack,
-                  table::Binder& binder, const decide::TakeEvent& take,
-                  const decide::TakeChange& change) {
+Result<void> Feed(Context& context, const EventInput& input, OwnerEngine& owner,
+                  const decide::CompiledPack& pack, table::Binder& binder,
+                  const decide::TakeEvent& take, const decide::TakeChange& change) {
+  Progress progress(context, Tr("events decided", context.language));
+  auto counted = [&, events = uint64_t{0}](const decide::Event& event) mutable {
+    progress.Update(++events, 0);
+    return take(event);
+  };
   if (input.files.inputs.empty()) {
-    return decide::FeedLog(SystemDisk(), input.log, pack, take, change);
+    return decide::FeedLog(SystemDisk(), input.log, pack, counted, change);
   }
   const decide::DataAccess access = owner.Access(binder);
   FUQI_ASSIGN_OR_RETURN(std::vector<decide::SourceFile> files, SourceFiles(input.files));
   FUQI_ASSIGN_OR_RETURN(decide::SourcePlan plan, decide::OpenSources(access, pack, files));
   FUQI_ASSIGN_OR_RETURN(decide::SourceReader reader,
                         decide::SourceReader::Open(access, pack, plan));
-  FUQI_RETURN_IF_ERROR(decide::FeedSource(reader, pack, take));
+  FUQI_RETURN_IF_ERROR(decide::FeedSource(reader, pack, counted));
   return {};
 }
 

@@ -47,9 +47,9 @@ Result<std::optional<decide::Labels>> ReadLabels(const std::string& labels,
                                                  const decide::CompiledPack& pack,
                                                  table::Binder& binder);
 // Every event of the input, as `pack`'s table has them, and what changed committed state between
-// them. CheckEventInput has passed.
-Result<void> Feed(const EventInput& input, OwnerEngine& owner, const decide::CompiledPack& pack,
-                  table::Binder& binder, const decide::TakeEvent& take,
-                  const decide::TakeChange& change);
+// them; shows how many are done. CheckEventInput has passed.
+Result<void> Feed(Context& context, const EventInput& input, OwnerEngine& owner,
+                  const decide::CompiledPack& pack, table::Binder& binder,
+                  const decide::TakeEvent& take, const decide::TakeChange& change);
 
 }  // namespace fuqi::node

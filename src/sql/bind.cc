@@ -22,11 +22,7 @@ Result<void> CheckColumns(const Fragment& fragment, const std::vector<Reference>
     if (table::FindColumn(input, column.name) >= 0) {
       continue;
     }
-    std::vector<std::string> names;
-    for (const table::Column& known : input) {
-      names.push_back(known.name);
-    }
-    const auto nearest = NearestName(column.name, names);
+    const auto nearest = NearestName(column.name, input, &table::Column::name);
     return fragment.At(
         column.position,
         nearest ? Err(ErrorCode::kNotFound,
