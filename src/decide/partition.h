@@ -100,14 +100,14 @@ class Partition {
   // Changes committed state (change.h) for every event decided after it: writes its record into the
   // open batch, and may be told to anyone only after the batch's Commit, as an outcome. A change
   // whose id is known is not made again. Errors as Committed::Validate, kConflict: the id is taken
-  // by another change; kResourceExhausted, too: it is larger than kChangeBytesMax, or the open
-  // batch is full; kUnavailable as Decide. On error nothing has changed.
+  // by another change; kOutOfRange, too: it is larger than kChangeBytesMax; kResourceExhausted: the
+  // open batch is full; kUnavailable as Decide. On error nothing has changed.
   Result<Applied> Apply(const Change& change);
 
   // Another version of the pack, by two persons (versions.h). Each writes a record into the open
   // batch and may be told to anyone only after the batch's Commit. Errors as
   // Versions::CheckProposal and CheckStep; kResourceExhausted, kUnavailable as Apply. What was made
-  // already is not made again.
+  // already is not made again; of a step, the record told is then the proposal's.
   Result<Applied> Propose(Proposal proposal);
   Result<Applied> Step(const ProposalStep& step);
   // The content of a proposal; of one that is committed.

@@ -32,9 +32,9 @@ const std::shared_ptr<const CompiledPack>& Version(size_t i) {
 
 // What is done, in this order: an event, or a step towards another version.
 struct Act {
-  enum Kind { kPropose, kApprove, kWithdraw, kCarryOut } kind;
+  enum Kind { kPropose, kApprove, kWithdraw, kBackfill, kCarryOut } kind;
   size_t version = 0;
-  size_t number = 0;
+  size_t number = 0;  // among those that write a record; of kBackfill, that of its kCarryOut
 };
 using Item = std::variant<Event, Act>;
 
@@ -49,7 +49,8 @@ struct Oracle {
     size_t next = 0;
     auto event = [&] { items.emplace_back(events[next++]); };
     auto act = [&](Act::Kind kind, size_t version = 0) {
-      items.emplace_back(Act{kind, version, acts++});
+      items.emplace_back(Act{kind, version, acts});
+      acts += kind != Act::kBackfill;
     };
     event();
     event();
@@ -59,12 +60,15 @@ struct Oracle {
     act(Act::kPropose, 1);
     act(Act::kApprove);
     event();
-    act(Act::kCarryOut, 1);
+    act(Act::kBackfill, 1);
+    event();  // what is decided meanwhile
     event();
+    act(Act::kCarryOut, 1);
     event();
     act(Act::kPropose, 0);
     event();
     act(Act::kApprove);
+    act(Act::kBackfill, 0);
     act(Act::kCarryOut, 0);
     while (next < events.size()) {
       event();
@@ -83,7 +87,7 @@ struct Oracle {
       }
       const Act& act = std::get<Act>(item);
       in_force = act.kind == Act::kCarryOut ? act.version : in_force;
-      ++seq;
+      seq += act.kind != Act::kBackfill;
     }
     state = cores[in_force].StateDigest();
   }
@@ -116,6 +120,7 @@ class SeededRun {
       if (!good) {
         ASSERT_TRUE(disk_.power_lost()) << "nothing else can have failed";
         ++cuts_;
+        DropBackfill();
         partition_.reset();
         disk_.Crash();
         disk_.LosePowerAtSync(0);
@@ -164,10 +169,18 @@ class SeededRun {
       return false;
     }
     acknowledged_ = end;
+    if (switched_) {
+      const bool written = partition_->WriteSnapshotOf(saved_seq_, saved_).has_value();
+      DropBackfill();
+      if (!written) {
+        return false;
+      }
+    }
     if (!partition_->WriteDueSnapshot()) {
       return false;
     }
     if (random_.Chance(0.15)) {
+      DropBackfill();
       const bool closed = partition_->Close().has_value();
       partition_.reset();
       return closed;
@@ -187,6 +200,9 @@ class SeededRun {
       ++made_before_;
       return true;
     }
+    if (act.kind == Act::kBackfill) {
+      return BeginBackfill(Version(act.version));
+    }
     EXPECT_EQ(act.number, acts_++);
     switch (act.kind) {
       case Act::kPropose:
@@ -195,6 +211,7 @@ class SeededRun {
         return MakeStep(Kind::kApproved);
       case Act::kWithdraw:
         return MakeStep(Kind::kWithdrawn);
+      case Act::kBackfill:
       case Act::kCarryOut:
         break;
     }
@@ -222,18 +239,31 @@ class SeededRun {
     EXPECT_TRUE(made.has_value()) << made.error().ToString();
     return true;
   }
-  bool CarryOut(const std::shared_ptr<const CompiledPack>& version) {
+  bool BeginBackfill(const std::shared_ptr<const CompiledPack>& version) {
     // What is proposed and approved must be on disk first, as a node waits for it.
     if (!partition_->Commit(partition_->TakeBatch())) {
       return false;
     }
-    const std::unique_ptr<Backfill> backfill = *partition_->BeginBackfill(version);
-    if (!partition_->CatchUp(*backfill)) {
+    backfill_ = *partition_->BeginBackfill(version);
+    if (!partition_->CatchUp(*backfill_)) {
       return false;
     }
-    const Result<Applied> switched = partition_->Switch(*backfill);
-    EXPECT_TRUE(switched.has_value()) << switched.error().ToString();
+    saved_ = backfill_->Save();
+    saved_seq_ = backfill_->seq();
     return true;
+  }
+  bool CarryOut(const std::shared_ptr<const CompiledPack>& version) {
+    if (backfill_ == nullptr && !BeginBackfill(version)) {
+      return false;
+    }
+    const Result<Applied> switched = partition_->Switch(*backfill_);
+    EXPECT_TRUE(switched.has_value()) << switched.error().ToString();
+    switched_ = true;
+    return true;
+  }
+  void DropBackfill() {
+    backfill_.reset();
+    switched_ = false;
   }
 
   void Check() {
@@ -264,6 +294,10 @@ class SeededRun {
   ManualClock clock_{kStartUs};
   PartitionOptions options_;
   std::unique_ptr<Partition> partition_;
+  std::unique_ptr<Backfill> backfill_;  // of the version on its way
+  bool switched_ = false;               // to it, in the open batch
+  Bytes saved_;                         // its state, before the records from saved_seq_ on
+  uint64_t saved_seq_ = 0;
   size_t acknowledged_ = 0;
   size_t acts_ = 0;
   uint64_t cuts_ = 0;

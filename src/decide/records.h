@@ -79,10 +79,6 @@ void EncodeEvent(const EventCore& core, const table::Schema& schema, const table
 Result<EventCore> DecodeEventCore(const ledger::Record& record);
 Result<table::Row> DecodeEventRow(const table::Schema& schema, const ledger::Record& record);
 
-struct DecisionCore {
-  uint64_t publish_seq = 0;  // of the Publish record whose rules and features these are
-  Decision decision;
-};
 void EncodeDecision(uint64_t publish_seq, const table::Schema& features, const Decision& decision,
                     EncodedRecord& out);
 // The part of a decision that depends on nothing but the pack and the events: no sequence numbers.

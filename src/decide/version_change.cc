@@ -2,148 +2,152 @@
 
 #include <algorithm>
 #include <array>
+#include <map>
 #include <optional>
+#include <set>
+#include <string_view>
 #include <utility>
 
-#include "base/time.h"
+#include "base/toml.h"
 #include "decide/fold.h"
 
 namespace fuqi::decide {
 namespace {
 
 using Kind = ChangedPart::Kind;
-using Parts = std::vector<std::pair<std::string, std::string>>;  // name → what it says
 
-std::string TypeText(const table::Column& column) {
-  return column.type.ToString() + (column.nullable ? "" : " NOT NULL");
+// A named thing of a pack, and what is said of it, leaf by leaf: "then" → "block".
+struct Part {
+  Kind kind = Kind::kSetting;
+  std::string name;
+  std::vector<std::pair<std::string, std::string>> leaves;
+};
+
+// The text of a value that is no table, in the pack's words.
+std::string ValueText(const TomlNode& node) {
+  switch (node.kind()) {
+    case TomlNode::Kind::kString:
+      return *node.As<std::string>();
+    case TomlNode::Kind::kInteger:
+      return fmt::format("{}", *node.As<int64_t>());
+    case TomlNode::Kind::kFloat:
+      return fmt::format("{}", *node.As<double>());
+    case TomlNode::Kind::kBoolean:
+      return *node.As<bool>() ? "true" : "false";
+    default:
+      break;  // a pack has no times that are not texts
+  }
+  return "";
 }
 
-std::string SchemaText(const table::Schema& schema) {
+// Everything that a table, an array or a value says. `path` is that of the node in its part.
+void AddLeaves(const TomlNode& node, const std::string& path, Part& part) {
+  const std::string before = path.empty() ? "" : path + ".";
+  if (node.is_table()) {
+    for (const TomlNode::Entry& entry : *node.Entries()) {
+      AddLeaves(entry.value, before + entry.key, part);
+    }
+    return;
+  }
+  if (!node.is_array()) {
+    part.leaves.emplace_back(path, ValueText(node));
+    return;
+  }
+  const auto items = *node.As<std::vector<TomlNode>>();
+  for (size_t i = 0; i < items.size(); ++i) {
+    // By its own name, where it has one: an item that is new in the middle changes no other.
+    const bool is_named = items[i].is_table() && *items[i].Optional<TomlNode>("id");
+    const std::string item =
+        is_named ? *items[i].Required<std::string>("id") : fmt::format("{}", i + 1);
+    AddLeaves(items[i], before + item, part);
+  }
+}
+
+Part PartOf(Kind kind, std::string name, const TomlNode& node) {
+  Part part{kind, std::move(name), {}};
+  AddLeaves(node, "", part);
+  return part;
+}
+
+void AddTable(const std::string& name, const TomlNode& table, std::vector<Part>& parts) {
+  if (*table.Required<std::string>("kind") == "reference") {
+    parts.push_back(PartOf(Kind::kReference, name, table));
+    return;
+  }
+  for (const TomlNode::Entry& entry : *table.Entries()) {
+    if (entry.key == "column") {
+      for (const TomlNode::Entry& column : *entry.value.Entries()) {
+        parts.push_back(PartOf(Kind::kColumn, name + "." + column.key, column.value));
+      }
+    } else {
+      parts.push_back(
+          PartOf(Kind::kSetting, fmt::format("table.{}.{}", name, entry.key), entry.value));
+    }
+  }
+}
+
+// What a pack.toml that was compiled says: every value of it in one part or another, so that none
+// can change without being named.
+std::vector<Part> PartsOf(const TomlNode& root) {
+  static const std::map<std::string_view, Kind> kSections = {
+      {"feature", Kind::kFeature},
+      {"window", Kind::kWindow},
+      {"list", Kind::kList},
+      {"standing", Kind::kStanding},
+      {"graph", Kind::kGraph},
+      {"score", Kind::kScore},
+      {"decision_table", Kind::kDecisionTable}};
+  std::vector<Part> parts;
+  for (const TomlNode::Entry& section : *root.Entries()) {
+    if (section.value.is_array()) {  // rules
+      for (const TomlNode& rule : *section.value.As<std::vector<TomlNode>>()) {
+        parts.push_back(PartOf(Kind::kRule, *rule.Required<std::string>("id"), rule));
+      }
+      continue;
+    }
+    const auto known = kSections.find(section.key);
+    for (const TomlNode::Entry& entry : *section.value.Entries()) {
+      if (section.key == "table") {
+        AddTable(entry.key, entry.value, parts);
+      } else if (known != kSections.end()) {
+        parts.push_back(PartOf(known->second, entry.key, entry.value));
+      } else {
+        parts.push_back(PartOf(Kind::kSetting, section.key + "." + entry.key, entry.value));
+      }
+    }
+  }
+  return parts;
+}
+
+std::vector<Part> PartsOf(const Pack& pack) {
+  std::vector<Part> parts;
+  for (const auto& [path, content] : pack.files) {
+    if (path == "pack.toml") {
+      const Result<TomlNode> root = TomlNode::Parse(content, path);
+      FUQI_CHECK(root.has_value());  // it was compiled
+      parts = PartsOf(*root);
+    }
+  }
+  for (const auto& [path, content] : pack.files) {
+    parts.push_back({Kind::kFile, path, {{"", ToHex(ContentHash({{path, content}}))}}});
+  }
+  return parts;
+}
+
+// The leaves of `part` that `other` has not, or says otherwise.
+std::string Differing(const Part& part, const Part* other) {
+  std::set<std::pair<std::string_view, std::string_view>> same;
+  if (other != nullptr) {
+    same.insert(other->leaves.begin(), other->leaves.end());
+  }
   std::string text;
-  for (const table::Column& column : schema) {
-    text += fmt::format("{}{} {}", text.empty() ? "" : ", ", column.name, TypeText(column));
+  for (const auto& [name, value] : part.leaves) {
+    if (!same.contains({name, value})) {
+      text += text.empty() ? "" : " · ";
+      text += name.empty() ? value : name + ": " + value;
+    }
   }
   return text;
-}
-
-std::string RuleText(const Pack& pack, const Rule& rule) {
-  std::string text = fmt::format("{} → {}", rule.when.text, ActionName(rule.then));
-  for (size_t kind : rule.on) {
-    text += " · " + pack.kinds[kind].name;
-  }
-  text += rule.shadow ? " (shadow)" : "";
-  if (rule.standing) {
-    text += fmt::format(" · {} {}", pack.standing[rule.standing->kind].name,
-                        pack.columns[rule.standing->column].name);
-    text += rule.standing->for_us > 0 ? " " + DurationToText(Duration{rule.standing->for_us}) : "";
-    text += rule.standing->limit.empty() ? "" : " > " + rule.standing->limit;
-    if (const std::optional<Allowance>& allowance = rule.standing->allowance) {
-      text +=
-          allowance->per_us > 0 ? " per " + DurationToText(Duration{allowance->per_us}) : " in all";
-    }
-  }
-  if (!rule.clause.empty()) {
-    text += " · " + rule.clause;
-  }
-  return text;
-}
-
-Parts RulesOf(const CompiledPack& version) {
-  Parts parts;
-  for (const Rule& rule : version.pack().rules) {
-    parts.emplace_back(rule.id, RuleText(version.pack(), rule));
-  }
-  return parts;
-}
-
-Parts FeaturesOf(const CompiledPack& version) {
-  Parts parts;
-  for (size_t i = 0; i < version.pack().features.size(); ++i) {
-    const Feature& feature = version.pack().features[i];
-    parts.emplace_back(feature.name, fmt::format("{} {}", feature.sql.text,
-                                                 version.feature_schema()[i].type.ToString()));
-  }
-  return parts;
-}
-
-Parts WindowsOf(const CompiledPack& version) {
-  Parts parts;
-  for (const auto& [name, fragment] : version.pack().windows) {
-    parts.emplace_back(name, fragment.text);
-  }
-  return parts;
-}
-
-Parts ColumnsOf(const CompiledPack& version) {
-  Parts parts;
-  for (const table::Column& column : version.event_schema()) {
-    parts.emplace_back(column.name, TypeText(column));
-  }
-  return parts;
-}
-
-Parts ListsOf(const CompiledPack& version) {
-  Parts parts;
-  for (const List& list : version.pack().lists) {
-    parts.emplace_back(list.name, list.type.ToString());
-  }
-  return parts;
-}
-
-Parts ReferencesOf(const CompiledPack& version) {
-  Parts parts;
-  for (const Reference& reference : version.pack().references) {
-    parts.emplace_back(reference.name, SchemaText(reference.schema));
-  }
-  return parts;
-}
-
-Parts StandingOf(const CompiledPack& version) {
-  Parts parts;
-  for (const StandingKind& kind : version.pack().standing) {
-    std::string columns;
-    for (size_t column : kind.columns) {
-      columns += (columns.empty() ? "" : ", ") + version.pack().columns[column].name;
-    }
-    parts.emplace_back(kind.name, fmt::format("{} {}", columns, kind.type.ToString()));
-  }
-  return parts;
-}
-
-Parts SettingsOf(const CompiledPack& version) {
-  const Pack& pack = version.pack();
-  return {{"partition", pack.partition},
-          {"lateness", DurationToText(Duration{pack.lateness_us})},
-          {"ahead", DurationToText(Duration{pack.ahead_us})},
-          {"gap", DurationToText(Duration{pack.gap_us})},
-          {"default_action", std::string(ActionName(pack.default_action))},
-          {"truncated_action", std::string(ActionName(pack.truncated_action))}};
-}
-
-Parts FilesOf(const CompiledPack& version) {
-  Parts parts;
-  for (const auto& [path, content] : version.pack().files) {
-    parts.emplace_back(path, ToHex(ContentHash({{path, content}})));
-  }
-  return parts;
-}
-
-void Compare(Kind kind, const Parts& from, const Parts& to, std::vector<ChangedPart>& out) {
-  auto said = [](const Parts& parts, const std::string& name) {
-    auto found = std::ranges::find(parts, name, &Parts::value_type::first);
-    return found == parts.end() ? std::string() : found->second;
-  };
-  for (const auto& [name, after] : to) {
-    std::string before = said(from, name);
-    if (before != after) {
-      out.push_back({kind, name, std::move(before), after});
-    }
-  }
-  for (const auto& [name, before] : from) {
-    if (said(to, name).empty()) {
-      out.push_back({kind, name, before, ""});
-    }
-  }
 }
 
 Result<void> CheckColumns(const table::Schema& from, const table::Schema& to) {
@@ -161,12 +165,48 @@ Result<void> CheckColumns(const table::Schema& from, const table::Schema& to) {
   return {};
 }
 
+// That every event of each kind is one by the new version, too.
+Result<void> CheckKinds(const Pack& from, const Pack& to) {
+  if (from.kinds.size() == 1) {
+    return {};  // its columns are all there are: CheckColumns
+  }
+  for (const EventKind& old : from.kinds) {
+    const EventKind* kind = to.FindKind(old.name);
+    if (kind == nullptr) {
+      return Err(ErrorCode::kConflict,
+                 "the version has no table '{}', of which events may be under way", old.name);
+    }
+    for (size_t i = 0; i < to.columns.size(); ++i) {
+      const std::string& name = to.columns[i].name;
+      const int before = table::FindColumn(from.schema(), name);
+      using Has = EventKind::Has;
+      const Has had = before < 0 ? Has::kLacks : old.columns[static_cast<size_t>(before)];
+      if (kind->Lacks(i) && had != Has::kLacks) {
+        return Err(ErrorCode::kConflict,
+                   "table '{}' has no column '{}', which its events have and another table keeps",
+                   old.name, name);
+      }
+      if (kind->columns[i] == Has::kValue && had != Has::kValue) {
+        return Err(ErrorCode::kConflict,
+                   "column '{}' needs a value, which events under way may not have", name)
+            .At({.field = old.name});
+      }
+    }
+  }
+  return {};
+}
+
 Result<void> CheckCommitted(const Pack& from, const Pack& to) {
   for (const List& list : to.lists) {
     const List* old = from.FindList(list.name);
     if (old != nullptr && old->type != list.type) {
       return Err(ErrorCode::kConflict, "list '{}' holds {} in the version that decides, not {}",
                  list.name, old->type.ToString(), list.type.ToString());
+    }
+    if (old != nullptr && old->clears != list.clears && !list.clears.empty()) {
+      return Err(ErrorCode::kConflict,
+                 "list '{}' clears '{}', which its entries so far were not made for", list.name,
+                 list.clears);
     }
   }
   for (const Reference& reference : to.references) {
@@ -205,22 +245,39 @@ Result<void> CheckCommitted(const Pack& from, const Pack& to) {
 }  // namespace
 
 std::string_view PartName(ChangedPart::Kind kind) {
-  static constexpr std::array<std::string_view, 9> kNames = {
-      "rule", "feature", "window", "column", "list", "reference", "standing", "setting", "file"};
+  static constexpr std::array<std::string_view, 12> kNames = {
+      "rule",   "feature", "decision_table", "score",    "window",  "graph",
+      "column", "list",    "reference",      "standing", "setting", "file"};
   return kNames[static_cast<size_t>(kind)];
 }
 
-std::vector<ChangedPart> CompareVersions(const CompiledPack& from, const CompiledPack& to) {
+std::vector<ChangedPart> CompareVersions(const Pack& from, const Pack& to) {
+  const std::vector<Part> before = PartsOf(from);
+  const std::vector<Part> after = PartsOf(to);
+  std::map<std::pair<Kind, std::string_view>, const Part*> old;
+  for (const Part& part : before) {
+    old[{part.kind, part.name}] = &part;
+  }
   std::vector<ChangedPart> out;
-  Compare(Kind::kRule, RulesOf(from), RulesOf(to), out);
-  Compare(Kind::kFeature, FeaturesOf(from), FeaturesOf(to), out);
-  Compare(Kind::kWindow, WindowsOf(from), WindowsOf(to), out);
-  Compare(Kind::kColumn, ColumnsOf(from), ColumnsOf(to), out);
-  Compare(Kind::kList, ListsOf(from), ListsOf(to), out);
-  Compare(Kind::kReference, ReferencesOf(from), ReferencesOf(to), out);
-  Compare(Kind::kStanding, StandingOf(from), StandingOf(to), out);
-  Compare(Kind::kSetting, SettingsOf(from), SettingsOf(to), out);
-  Compare(Kind::kFile, FilesOf(from), FilesOf(to), out);
+  for (const Part& part : after) {
+    const auto found = old.find({part.kind, part.name});
+    if (found == old.end()) {
+      out.push_back({part.kind, part.name, std::nullopt, Differing(part, nullptr)});
+      continue;
+    }
+    std::string was = Differing(*found->second, &part);
+    std::string is = Differing(part, found->second);
+    if (!was.empty() || !is.empty()) {
+      out.push_back({part.kind, part.name, std::move(was), std::move(is)});
+    }
+    old.erase(found);
+  }
+  for (const Part& part : before) {
+    if (old.contains({part.kind, part.name})) {
+      out.push_back({part.kind, part.name, Differing(part, nullptr), std::nullopt});
+    }
+  }
+  std::ranges::stable_sort(out, {}, &ChangedPart::kind);
   return out;
 }
 
@@ -232,14 +289,7 @@ Result<void> CheckSuccessor(const CompiledPack& from, const CompiledPack& to) {
                to.pack().time);
   }
   FUQI_RETURN_IF_ERROR(CheckColumns(from.event_schema(), to.event_schema()));
-  if (from.pack().kinds.size() > 1) {
-    for (const EventKind& kind : from.pack().kinds) {
-      if (to.pack().FindKind(kind.name) == nullptr) {
-        return Err(ErrorCode::kConflict,
-                   "the version has no table '{}', of which events may be under way", kind.name);
-      }
-    }
-  }
+  FUQI_RETURN_IF_ERROR(CheckKinds(from.pack(), to.pack()));
   return CheckCommitted(from.pack(), to.pack());
 }
 

@@ -148,7 +148,12 @@ Result<std::optional<uint64_t>> Versions::CheckProposal(const Proposal& proposal
   if (newest_ && newest_->is_open(proposal.made_us)) {
     const Proposal& open = newest_->proposal;
     if (open.hash == proposal.hash && open.by == proposal.by) {
-      return std::optional(newest_->record);
+      const bool is_same = open.reason == proposal.reason && open.shadow == proposal.shadow &&
+                           open.expires_us - open.made_us == proposal.expires_us - proposal.made_us;
+      return is_same ? Result<std::optional<uint64_t>>(newest_->record)
+                     : Err(ErrorCode::kConflict,
+                           "you have proposed version {} already, otherwise: withdraw it first",
+                           ToHex(open.hash));
     }
     return newest_->approval
                ? Err(ErrorCode::kConflict,
@@ -179,7 +184,8 @@ Result<bool> Versions::CheckStep(const ProposalStep& step) const {
   const bool is_approved = newest_->state == ProposalState::kApproved;
   switch (step.kind) {
     case ProposalStep::Kind::kApproved:
-      if (newest_->approval && newest_->approval->by == step.by && is_approved) {
+      if (newest_->approval && newest_->approval->by == step.by &&
+          (is_approved || newest_->state == ProposalState::kPublished)) {
         return true;
       }
       // SECURITY: two persons: Versions.WhoProposedDoesNotApprove.

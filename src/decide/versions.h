@@ -86,8 +86,9 @@ class Versions {
   };
 
   // Whether the proposal may be made; gives the record of the open one that says the same already.
-  // kConflict: another one is open; kAlreadyExists: the version decides now; kNotFound: the record
-  // named is no Publish of that version; kOutOfRange, kInvalidArgument: a text or time.
+  // kConflict: another one is open, or the same under other terms; kAlreadyExists: the version
+  // decides now; kNotFound: the record named is no Publish of that version; kOutOfRange,
+  // kInvalidArgument: a text or time.
   Result<std::optional<uint64_t>> CheckProposal(const Proposal& proposal) const;
   // Whether the step may be made; true where it was made already, by the same person.
   // kNotFound: the newest proposal is another one; kConflict: it is not in a state for that;

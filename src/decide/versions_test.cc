@@ -106,7 +106,16 @@ TEST(Versions, OneProposalIsOpenAtATime) {
             ErrorCode::kConflict);
   EXPECT_EQ(versions.CheckProposal(ProposalOf(2, "carl", 199)).error().code(),
             ErrorCode::kConflict);
-  EXPECT_EQ(**versions.CheckProposal(ProposalOf(2, "anna", 199)), 5u) << "the same, sent again";
+  EXPECT_EQ(**versions.CheckProposal(ProposalOf(2, "anna", 199, 299)), 5u)
+      << "the same, sent again";
+  Proposal watching = ProposalOf(2, "anna", 199, 299);
+  watching.shadow = true;
+  Proposal otherwise = ProposalOf(2, "anna", 199, 299);
+  otherwise.reason = "另因";
+  for (const Proposal& other : {watching, otherwise, ProposalOf(2, "anna", 199, 300)}) {
+    EXPECT_EQ(versions.CheckProposal(other).error().code(), ErrorCode::kConflict)
+        << "not what was proposed";
+  }
   EXPECT_TRUE(versions.CheckProposal(ProposalOf(3, "carl", 200, 300)).has_value())
       << "the first has expired";
   versions.NoteStep(StepOf(Kind::kApproved));
@@ -114,6 +123,7 @@ TEST(Versions, OneProposalIsOpenAtATime) {
             ErrorCode::kConflict)
       << "what is approved does not expire";
   versions.NotePublished(9, HashOf(2));
+  EXPECT_TRUE(*versions.CheckStep(StepOf(Kind::kApproved))) << "asked again after it was done";
   EXPECT_TRUE(versions.CheckProposal(ProposalOf(3, "carl", 200, 300)).has_value());
   EXPECT_EQ(versions.CheckProposal(ProposalOf(2, "carl", 200, 300)).error().code(),
             ErrorCode::kAlreadyExists)

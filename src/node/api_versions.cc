@@ -37,9 +37,12 @@ HttpResponse VersionRefusal(const Error& error, Language language) {
   return ProblemResponse(problem, language);
 }
 
-HttpResponse Json(const OrderedJson& json) {
+HttpResponse Json(const OrderedJson& json, bool repeated = false) {
   HttpResponse response;
   response.body = json.dump();
+  if (repeated) {
+    response.headers.emplace_back("Idempotent-Replayed", "true");
+  }
   return response;
 }
 
@@ -93,8 +96,9 @@ void Api::HandleVersions(HttpRequest request, const ServedPack& served, RouteId 
         if (!step) {
           return SendRefusal(reply, step.error(), language);
         }
-        reply(
-            [this, &served] { return Json(LifeJson(served.publisher->Status(), clock_.NowUs())); });
+        reply([this, &served, repeated = step->repeated] {
+          return Json(LifeJson(served.publisher->Status(), clock_.NowUs()), repeated);
+        });
       });
 }
 
@@ -114,7 +118,7 @@ void Api::Propose(const HttpRequest& request, const ServedPack& served, Reply re
         reply([this, &served, proposed = *std::move(proposed)] {
           OrderedJson json = LifeJson(served.publisher->Status(), clock_.NowUs());
           json["changes"] = ChangesJson(proposed.changes);
-          return Json(json);
+          return Json(json, proposed.repeated);
         });
       });
 }

@@ -54,10 +54,10 @@ void PrintStep(const OrderedJson& proposal, const char* member, Context& context
 }
 
 void PrintChanges(const OrderedJson& changes, Context& context) {
-  static constexpr std::array<std::string_view, 9> kParts = {
-      UserText("rule"),     UserText("feature"), UserText("window"),
-      UserText("column"),   UserText("list"),    UserText("reference"),
-      UserText("standing"), UserText("setting"), UserText("file")};
+  static constexpr std::array<std::string_view, 12> kParts = {
+      UserText("rule"),      UserText("feature"),  UserText("decision_table"), UserText("score"),
+      UserText("window"),    UserText("graph"),    UserText("column"),         UserText("list"),
+      UserText("reference"), UserText("standing"), UserText("setting"),        UserText("file")};
   for (const OrderedJson& change : changes) {
     const std::string part = change["part"];
     const auto known = std::ranges::find(kParts, part);
@@ -72,8 +72,8 @@ void PrintChanges(const OrderedJson& changes, Context& context) {
       continue;  // its hashes tell a person nothing
     }
     for (const auto& [member, sign] : {std::pair("before", '-'), std::pair("after", '+')}) {
-      if (change.contains(member)) {
-        context.out << fmt::format("    {} {}\n", sign, change[member].get<std::string>());
+      if (const std::string text = change.value(member, ""); !text.empty()) {
+        context.out << fmt::format("    {} {}\n", sign, text);
       }
     }
   }
@@ -101,6 +101,9 @@ void PrintStatus(const OrderedJson& status, Context& context) {
     context.out << Say(language, "  to be approved by another person until {}",
                        (*proposal)["expires"].get<std::string>())
                 << '\n';
+  }
+  if (const auto failed = proposal->find("shadow_error"); failed != proposal->end()) {
+    context.out << Say(language, "  it cannot watch: {}", failed->get<std::string>()) << '\n';
   }
   if (const auto backfill = proposal->find("backfill"); backfill != proposal->end()) {
     context.out << Say(language, "  built from history: {} of {} events",

@@ -18,8 +18,10 @@ namespace {
 constexpr uint64_t kNearRecords = 64;
 // How far a version that watches may lag.
 constexpr auto kFollow = std::chrono::milliseconds(20);
-// Looks again for what is not on disk yet.
+// Looks again for what is not on disk yet, and for room in a queue that was full.
 constexpr auto kPause = std::chrono::milliseconds(1);
+// What is asked and not answered yet; each may hold a pack, and costs a compilation.
+constexpr size_t kTasksMax = 64;
 
 Error Stopping() { return Err(ErrorCode::kUnavailable, "the server is stopping"); }
 
@@ -28,6 +30,19 @@ Result<decide::Applied> ToldBy(Answer answer) {
     return *applied;
   }
   return std::get<Error>(std::move(answer));
+}
+
+// Submits the job and waits for its answer.
+template <class Submit>
+Result<decide::Applied> AwaitAnswer(Job job, Submit submit) {
+  std::promise<Result<decide::Applied>> told;
+  job.done = [&told](Answer answer) { told.set_value(ToldBy(std::move(answer))); };
+  submit(std::move(job));
+  return told.get_future().get();
+}
+
+Error TooManyWait() {
+  return Err(ErrorCode::kResourceExhausted, "too many questions about versions wait; ask again");
 }
 
 Error NoSuchProposal(const Digest& hash) {
@@ -110,10 +125,14 @@ void Publisher::RunTasks() {
   }
 }
 
-void Publisher::Enqueue(std::function<void()> task) {
+bool Publisher::Enqueue(std::function<void()> task) {
   MutexLock lock(mutex_);
+  if (tasks_.size() >= kTasksMax) {
+    return false;
+  }
   tasks_.push_back(std::move(task));
   wakes_.notify_one();
+  return true;
 }
 
 void Publisher::SubmitOne(Job job) {
@@ -137,6 +156,13 @@ Result<Publisher::Compiled> Publisher::Compile(decide::PackFiles files) {
 Result<Publisher::Compiled> Publisher::CompileOf(const decide::ProposalStatus& proposal) {
   FUQI_ASSIGN_OR_RETURN(decide::PackFiles files, runner_.partition().FilesOf(proposal));
   return Compile(std::move(files));
+}
+
+Result<void> Publisher::CheckAgreed(const Digest& hash) const {
+  return !agreed_ || *agreed_ == hash
+             ? Result<void>()
+             : Err(ErrorCode::kConfig, "the pack {} has the hash {}, not the one agreed on",
+                   runner_.version()->pack->pack().name, ToHex(hash));
 }
 
 Result<std::pair<decide::Proposal, Publisher::Compiled>> Publisher::Prepare(Proposing& proposing) {
@@ -169,44 +195,41 @@ Result<std::pair<decide::Proposal, Publisher::Compiled>> Publisher::Prepare(Prop
     proposal.hash = version->pack().hash;
     proposal.files = version->pack().files;
   }
-  if (agreed_ && *agreed_ != proposal.hash) {
-    return Err(ErrorCode::kConfig, "the pack {} has the hash {}, not the one agreed on",
-               version->pack().name, ToHex(proposal.hash));
-  }
+  FUQI_RETURN_IF_ERROR(CheckAgreed(proposal.hash));
   FUQI_RETURN_IF_ERROR(AsConfig(decide::CheckSuccessor(*partition.pack(), *version)));
   return std::pair(std::move(proposal), std::move(version));
 }
 
 void Publisher::Propose(Proposing proposing, std::function<void(Result<Proposed>)> done) {
-  Enqueue([this, proposing = std::move(proposing), done = std::move(done)]() mutable {
+  const bool waits = Enqueue([this, proposing = std::move(proposing), done]() mutable {
     auto prepared = Prepare(proposing);
     if (!prepared) {
       return done(std::move(prepared).error());
     }
     auto& [proposal, version] = *prepared;
     Proposed proposed;
-    proposed.hash = proposal.hash;
-    proposed.changes = decide::CompareVersions(*runner_.version()->pack, *version);
+    proposed.changes = decide::CompareVersions(runner_.version()->pack->pack(), version->pack());
     Job job;
     job.what = std::move(proposal);
-    job.done = [this, proposed = std::move(proposed),
-                done = std::move(done)](Answer answer) mutable {
+    job.done = [this, proposed = std::move(proposed), done](Answer answer) mutable {
       Result<decide::Applied> applied = ToldBy(std::move(answer));
       if (!applied) {
         return done(std::move(applied).error());
       }
       WakeToLook();
-      proposed.record = applied->seq;
       proposed.repeated = applied->repeated;
       done(std::move(proposed));
     };
     SubmitOne(std::move(job));
   });
+  if (!waits) {
+    done(TooManyWait());
+  }
 }
 
 void Publisher::Compare(const Digest& hash,
                         std::function<void(Result<std::vector<decide::ChangedPart>>)> done) {
-  Enqueue([this, hash, done = std::move(done)] {
+  const bool waits = Enqueue([this, hash, done] {
     const decide::Versions versions = runner_.partition().versions();
     if (!versions.newest() || versions.newest()->proposal.hash != hash) {
       return done(NoSuchProposal(hash));
@@ -215,8 +238,11 @@ void Publisher::Compare(const Digest& hash,
     if (!version) {
       return done(std::move(version).error());
     }
-    done(decide::CompareVersions(*runner_.version()->pack, **version));
+    done(decide::CompareVersions(runner_.version()->pack->pack(), (*version)->pack()));
   });
+  if (!waits) {
+    done(TooManyWait());
+  }
 }
 
 void Publisher::Step(decide::ProposalStep::Kind kind, const Digest& hash, const std::string& by,
@@ -255,6 +281,7 @@ LifeStatus Publisher::Status() const {
   if (watches_) {
     status.shadow = backfill_->report();
   }
+  status.shadow_error = shadow_error_;
   return status;
 }
 
@@ -303,12 +330,19 @@ void Publisher::End() {
   MutexLock lock(mutex_);
   ended = std::exchange(backfill_, nullptr);
   watches_ = false;
+  shadow_error_.reset();
+}
+
+void Publisher::NoteCannotWatch(const Error& error) {
+  LogWarn("node", "a version cannot watch", {{"error", error.ToString()}});
+  End();
+  MutexLock lock(mutex_);
+  shadow_error_ = error;
 }
 
 void Publisher::BeginWatching(const decide::ProposalStatus& proposal) {
   if (Result<void> begun = Begin(proposal); !begun) {
-    LogWarn("node", "a version cannot watch", {{"error", begun.error().ToString()}});
-    return;
+    return NoteCannotWatch(begun.error());
   }
   MutexLock lock(mutex_);
   watches_ = true;
@@ -330,11 +364,13 @@ void Publisher::Follow() {
     return;
   }
   Result<uint64_t> behind = runner_.partition().CatchUp(*backfill, [this] { RunTasks(); });
-  if (!behind) {
-    if (behind.error().code() != ErrorCode::kCancelled) {
-      LogWarn("node", "a version cannot watch", {{"error", behind.error().ToString()}});
-    }
+  if (behind) {
+    return;
+  }
+  if (behind.error().code() == ErrorCode::kCancelled) {
     End();
+  } else {
+    NoteCannotWatch(behind.error());
   }
 }
 
@@ -342,7 +378,11 @@ void Publisher::CarryOut(const decide::ProposalStatus& approved) {
   const std::string hash = ToHex(approved.proposal.hash);
   LogInfo("node", "an approved version is built from history",
           {{"pack", runner_.version()->pack->pack().name}, {"hash", hash}});
-  Result<void> done = Begin(approved);
+  // It may have been approved before this node was told what was agreed on.
+  Result<void> done = CheckAgreed(approved.proposal.hash);
+  if (done) {
+    done = Begin(approved);
+  }
   if (done) {
     std::shared_ptr<decide::Backfill> backfill;
     {
@@ -371,12 +411,21 @@ void Publisher::NoteFailed(const decide::ProposalStatus& proposal, const Error& 
   while (reason.size() > decide::kVersionReasonBytesMax || !IsUtf8(reason)) {
     reason.pop_back();
   }
-  Job job;
-  job.what =
-      decide::ProposalStep{runner_.version()->pack->pack().name, clock_.NowUs(), proposal.record,
-                           decide::ProposalStep::Kind::kFailed, std::move(reason)};
-  job.done = [](const Answer&) {};
-  SubmitOne(std::move(job));
+  const decide::ProposalStep failed{runner_.version()->pack->pack().name, clock_.NowUs(),
+                                    proposal.record, decide::ProposalStep::Kind::kFailed,
+                                    std::move(reason)};
+  for (;;) {
+    Job job;
+    job.what = failed;
+    const Result<decide::Applied> noted =
+        AwaitAnswer(std::move(job), [this](Job one) { SubmitOne(std::move(one)); });
+    if (noted || noted.error().code() != ErrorCode::kResourceExhausted || is_stopping()) {
+      // Withdrawn meanwhile, there is nothing to note; stopping, it fails anew after the next
+      // start.
+      return;
+    }
+    std::this_thread::sleep_for(kPause);
+  }
 }
 
 Result<void> Publisher::CatchUpAndSwitch(decide::Backfill& backfill) {
@@ -390,9 +439,12 @@ Result<void> Publisher::CatchUpAndSwitch(decide::Backfill& backfill) {
     if (partition.versions().approved() == nullptr) {
       return Err(ErrorCode::kCancelled, "this version is not approved any more");
     }
+    const uint64_t before = backfill.seq();
     FUQI_ASSIGN_OR_RETURN(uint64_t behind, partition.CatchUp(backfill, [this] { RunTasks(); }));
     if (behind > kNearRecords) {
-      std::this_thread::sleep_for(kPause);
+      if (backfill.seq() == before) {
+        std::this_thread::sleep_for(kPause);  // the disk has the rest
+      }
       continue;
     }
     if (!saved) {
@@ -402,12 +454,10 @@ Result<void> Publisher::CatchUpAndSwitch(decide::Backfill& backfill) {
       saved_seq = backfill.seq();
       continue;
     }
-    std::promise<Result<decide::Applied>> told;
     Job job;
     job.what = SwitchJob{&backfill};
-    job.done = [&told](Answer answer) { told.set_value(ToldBy(std::move(answer))); };
-    runner_.SubmitFirst(std::move(job));
-    Result<decide::Applied> switched = told.get_future().get();
+    Result<decide::Applied> switched =
+        AwaitAnswer(std::move(job), [this](Job one) { runner_.SubmitFirst(std::move(one)); });
     if (switched) {
       break;
     }

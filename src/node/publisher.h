@@ -44,8 +44,6 @@ struct Proposing {
 inline constexpr int64_t kProposalTimeMaxUs = 90 * kDayUs;
 
 struct Proposed {
-  Digest hash{};
-  uint64_t record = 0;
   bool repeated = false;
   std::vector<decide::ChangedPart> changes;
 };
@@ -58,6 +56,7 @@ struct LifeStatus {
   uint64_t folded = 0;                         // events, by the version on its way
   uint64_t events = 0;                         // decided so far
   std::optional<decide::ShadowReport> shadow;  // of the version that watches
+  std::optional<Error> shadow_error;           // why it cannot watch
 };
 
 class Publisher {
@@ -68,10 +67,11 @@ class Publisher {
 
   // `done` is called once, on another thread. kConfig and others with place: the pack is wrong;
   // kConflict, kPermissionDenied, kDeadlineExceeded, kNotFound, kAlreadyExists, kOutOfRange: as
-  // Versions and CheckSuccessor; kUnavailable: stopping, or the log has failed.
+  // Versions and CheckSuccessor; kUnavailable: stopping, or the log has failed; kResourceExhausted:
+  // too much was asked and not yet answered.
   void Propose(Proposing proposing, std::function<void(Result<Proposed>)> done);
   // What the version of the newest proposal would change of the one that decides. kNotFound: the
-  // newest proposal is of another version.
+  // newest proposal is of another version; kResourceExhausted as Propose.
   void Compare(const Digest& hash,
                std::function<void(Result<std::vector<decide::ChangedPart>>)> done);
   // Approves or withdraws the newest proposal, which must be of this version. Gives the record.
@@ -90,9 +90,12 @@ class Publisher {
   void Loop();
   // What was asked by now.
   void RunTasks() FUQI_EXCLUDES(mutex_);
-  void Enqueue(std::function<void()> task);
+  // False where too many wait.
+  bool Enqueue(std::function<void()> task);
   Result<Compiled> Compile(decide::PackFiles files);
   Result<Compiled> CompileOf(const decide::ProposalStatus& proposal);
+  // kConfig: shared.pack_hash names another version.
+  Result<void> CheckAgreed(const Digest& hash) const;
   Result<std::pair<decide::Proposal, Compiled>> Prepare(Proposing& proposing);
   void SubmitOne(Job job);
 
@@ -101,6 +104,7 @@ class Publisher {
   void CarryOut(const decide::ProposalStatus& approved);
   Result<void> CatchUpAndSwitch(decide::Backfill& backfill);
   void BeginWatching(const decide::ProposalStatus& proposal);
+  void NoteCannotWatch(const Error& error) FUQI_EXCLUDES(mutex_);
   void Follow();
   Result<void> Begin(const decide::ProposalStatus& proposal);
   void End() FUQI_EXCLUDES(mutex_);
@@ -124,6 +128,7 @@ class Publisher {
   // others may look.
   std::shared_ptr<decide::Backfill> backfill_ FUQI_GUARDED_BY(mutex_);
   bool watches_ FUQI_GUARDED_BY(mutex_) = false;
+  std::optional<Error> shadow_error_ FUQI_GUARDED_BY(mutex_);  // of the proposal `of_`
   uint64_t of_ = 0;  // the thread's own: the proposal's record
 
   std::thread thread_;

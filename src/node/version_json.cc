@@ -64,6 +64,9 @@ OrderedJson ProposalJson(const LifeStatus& status, int64_t now_us) {
   if (newest.publish_seq) {
     json["publish"] = *newest.publish_seq;
   }
+  if (status.shadow_error) {
+    json["shadow_error"] = status.shadow_error->ToString();
+  }
   if (status.is_backfilling) {
     json["backfill"] = {{"events", status.folded}, {"of", status.events}};
   }
@@ -92,11 +95,11 @@ OrderedJson ChangesJson(std::span<const decide::ChangedPart> changes) {
   for (const decide::ChangedPart& change : changes) {
     OrderedJson& part =
         json.emplace_back(OrderedJson{{"part", PartName(change.kind)}, {"name", change.name}});
-    if (!change.before.empty()) {
-      part["before"] = change.before;
+    if (change.before) {
+      part["before"] = *change.before;
     }
-    if (!change.after.empty()) {
-      part["after"] = change.after;
+    if (change.after) {
+      part["after"] = *change.after;
     }
   }
   return json;

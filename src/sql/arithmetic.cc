@@ -230,9 +230,9 @@ bool RunTimePlusInterval(const Operation& operation, Args args, Machine& machine
   const bool first = operation.args[1].id == TypeId::kInterval;
   const Datum& time = first ? *args[0] : *args[1];
   Interval interval = first ? args[1]->interval : args[0]->interval;
-  int64_t us = 0;
   const bool date = operation.args[first ? 0 : 1].id == TypeId::kDate;
-  if (date ? !DateToTimestamp(time.i, us) : (us = static_cast<int64_t>(time.i), false)) {
+  auto us = static_cast<int64_t>(time.i);
+  if (date && !DateToTimestamp(time.i, us)) {
     return FailRange(operation, machine);
   }
   if ((kNegated && !Negate(interval, interval)) || !AddInterval(us, interval, us)) {

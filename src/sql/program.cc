@@ -1,6 +1,7 @@
 #include "sql/program.h"
 
 #include <algorithm>
+#include <array>
 #include <string>
 
 #include "sql/case_index_internal.h"
@@ -149,6 +150,8 @@ struct Switch {
 }  // namespace
 
 struct Program::Impl {
+  struct Evaluation;
+
   std::vector<Instruction> code;
   std::vector<Operand> operands;
   std::vector<Operation> operations;
@@ -447,34 +450,32 @@ Result<Program> Program::Compile(const Expr& expr, Position* error_at) {
 Type Program::type() const { return impl_->type; }
 int Program::steps_max() const { return impl_->steps_max; }
 
-Result<Datum> Program::Run(std::span<const Datum> columns, std::span<const Datum> windows,
-                           Scratch& scratch, Position* error_at) const {
-  FUQI_CHECK(columns.size() >= impl_->columns && windows.size() >= impl_->windows);
-  auto& registers = scratch.impl_->registers;
-  if (registers.size() < impl_->registers) {
-    registers.resize(impl_->registers);
-  }
-  const Datum* const sources[] = {registers.data(), columns.data(), windows.data(),
-                                  impl_->constants.values().data()};
-  const auto read = [&](const Operand& operand) {
-    return sources[static_cast<uint32_t>(operand.source)] + operand.index;
-  };
+// One evaluation under way.
+struct Program::Impl::Evaluation {
+  const Impl& program;
+  std::vector<Datum>& registers;
+  std::array<const Datum*, 4> sources;  // by Source
+  const Datum** args;                   // room for one operation's
+  Machine machine;
 
-  Machine machine(scratch);
-  constexpr uint32_t kFew = 8;
-  const Datum* few[kFew];
-  std::vector<const Datum*> many(impl_->args_max > kFew ? impl_->args_max : 0);
-  const Datum** const args = many.empty() ? few : many.data();
-  const std::span<const Instruction> code = impl_->code;
-  for (size_t next = 0; next < code.size();) {
-    const Instruction& in = code[next++];
-    const Operand* operands = impl_->operands.data() + in.first;
+  const Datum* Read(const Operand& operand) const {
+    return sources[static_cast<uint32_t>(operand.source)] + operand.index;
+  }
+  const Operand* OperandsOf(const Instruction& in) const {
+    return program.operands.data() + in.first;
+  }
+
+  // Does what the instruction asks, which is no kOperation; `next`, the one behind it, may change.
+  void Step(const Instruction& in, size_t& next) {
+    const Operand* operands = OperandsOf(in);
     switch (in.code) {
+      case Instruction::Code::kOperation:
+        break;
       case Instruction::Code::kCompareExact:
-        registers[in.target] = CompareExact(*read(operands[0]), *read(operands[1]), in.operation);
+        registers[in.target] = CompareExact(*Read(operands[0]), *Read(operands[1]), in.operation);
         break;
       case Instruction::Code::kAndExact: {
-        const Datum holds = CompareExact(*read(operands[0]), *read(operands[1]), in.operation);
+        const Datum holds = CompareExact(*Read(operands[0]), *Read(operands[1]), in.operation);
         if (!holds.is_true()) {
           registers[in.target] = holds;
           next = holds.is_null() ? next : in.count;
@@ -483,52 +484,81 @@ Result<Datum> Program::Run(std::span<const Datum> columns, std::span<const Datum
       }
       case Instruction::Code::kAnd:
       case Instruction::Code::kOr:
-        registers[in.target] =
-            Connect({operands, in.count}, in.code == Instruction::Code::kOr, read);
+        registers[in.target] = Connect({operands, in.count}, in.code == Instruction::Code::kOr,
+                                       [this](const Operand& operand) { return Read(operand); });
         break;
       case Instruction::Code::kMove:
-        registers[in.target] = *read(operands[0]);
+        registers[in.target] = *Read(operands[0]);
         break;
       case Instruction::Code::kJump:
         next = in.target;
         break;
       case Instruction::Code::kJumpIfNotTrue:
-        next = read(operands[0])->is_true() ? next : in.target;
+        next = Read(operands[0])->is_true() ? next : in.target;
         break;
       case Instruction::Code::kJumpIfNotNull:
-        next = read(operands[0])->is_null() ? next : in.target;
+        next = Read(operands[0])->is_null() ? next : in.target;
         break;
       case Instruction::Code::kFind:
         registers[in.target] =
-            Datum::Int(impl_->switches[in.operation].index.Find(*read(operands[0])));
+            Datum::Int(program.switches[in.operation].index.Find(*Read(operands[0])));
         break;
       case Instruction::Code::kNextBranch: {
-        const Switch& one = impl_->switches[in.operation];
+        const Switch& one = program.switches[in.operation];
         int128& at = registers[in.target].i;
         next = one.branches[one.index.branches[static_cast<size_t>(at++)]];
         break;
       }
-      case Instruction::Code::kOperation: {
-        const Operation& operation = impl_->operations[in.operation];
-        bool null = false;
-        for (uint32_t i = 0; i < in.count; ++i) {
-          args[i] = read(operands[i]);
-          null |= args[i]->is_null();
-        }
-        Datum& out = registers[in.target];
-        if (null && operation.strict) {
-          out = Datum::Null();
-        } else if (!operation.kernel(operation, {args, in.count}, machine, out)) {
-          if (error_at != nullptr) {
-            *error_at = impl_->positions[in.operation];
-          }
-          return *std::move(machine.error());
-        }
-        break;
-      }
     }
   }
-  const Datum& result = *read(impl_->result);
+
+  // Calls an operation; false where it failed, as the machine says.
+  bool Call(const Instruction& in) {
+    const Operation& operation = program.operations[in.operation];
+    const Operand* operands = OperandsOf(in);
+    bool null = false;
+    for (uint32_t i = 0; i < in.count; ++i) {
+      args[i] = Read(operands[i]);
+      null |= args[i]->is_null();
+    }
+    Datum& out = registers[in.target];
+    if (null && operation.strict) {
+      out = Datum::Null();
+      return true;
+    }
+    return operation.kernel(operation, {args, in.count}, machine, out);
+  }
+};
+
+Result<Datum> Program::Run(std::span<const Datum> columns, std::span<const Datum> windows,
+                           Scratch& scratch, Position* error_at) const {
+  FUQI_CHECK(columns.size() >= impl_->columns && windows.size() >= impl_->windows);
+  auto& registers = scratch.impl_->registers;
+  if (registers.size() < impl_->registers) {
+    registers.resize(impl_->registers);
+  }
+  constexpr uint32_t kFew = 8;
+  const Datum* few[kFew];
+  std::vector<const Datum*> many(impl_->args_max > kFew ? impl_->args_max : 0);
+  Impl::Evaluation evaluation{
+      *impl_,
+      registers,
+      {registers.data(), columns.data(), windows.data(), impl_->constants.values().data()},
+      many.empty() ? few : many.data(),
+      Machine(scratch)};
+  const std::span<const Instruction> code = impl_->code;
+  for (size_t next = 0; next < code.size();) {
+    const Instruction& in = code[next++];
+    if (in.code != Instruction::Code::kOperation) {
+      evaluation.Step(in, next);
+    } else if (!evaluation.Call(in)) {
+      if (error_at != nullptr) {
+        *error_at = impl_->positions[in.operation];
+      }
+      return *std::move(evaluation.machine.error());
+    }
+  }
+  const Datum& result = *evaluation.Read(impl_->result);
   // Only a correlation over a window brings one here.
   if (result.kind == Datum::Kind::kDouble && impl_->result.source != Source::kColumn &&
       !(result.d - result.d == 0)) {

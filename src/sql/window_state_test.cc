@@ -13,7 +13,6 @@ namespace fuqi::sql {
 namespace {
 
 constexpr Type kText{TypeId::kVarchar};
-constexpr Type kBigInt{TypeId::kBigInt};
 constexpr Type kDouble{TypeId::kDouble};
 constexpr Type kHugeInt{TypeId::kHugeInt};
 constexpr Type kAmount = table::Decimal(18, 2);
