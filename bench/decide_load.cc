@@ -2,8 +2,11 @@
 // JSON.
 //
 //   all --log DIR       the whole pack: windows, graph, rules; the log written, not synced
-//   recover --log DIR   opening that log after a snapshot and then --events more
-//   pack                windows and rules, without a log: what DuckDB's batch is run on
+//   fill --log DIR      writes such a log, a snapshot in it and --events more behind that, and
+//   takes
+//                       its files out of the page cache
+//   recover --log DIR   opening what `fill` wrote, with the pack compiled, as a node does that
+//   starts pack                windows and rules, without a log: what DuckDB's batch is run on
 //   windows             its window features alone, without a log: what Esper is run on
 //   rules               its rules alone, over feature rows kept before: what ZEN is run on
 //   graph               four patterns of a graph, no pack: what IBM's preprocessor is run on
@@ -11,15 +14,21 @@
 //
 // A decision's time includes the write of its batch where that falls due.
 
+#include <fcntl.h>
 #include <fmt/core.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <cerrno>
 #include <cstdint>
+#include <filesystem>
 #include <fstream>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <system_error>
 #include <vector>
 
 #include "base/check.h"
@@ -146,22 +155,72 @@ void ForEachEvent(Payments& payments, uint64_t events, const Take& take) {
   }
 }
 
+std::vector<std::string> FilesIn(const std::string& dir) {
+  std::vector<std::string> paths;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(dir)) {
+    if (entry.is_regular_file()) {
+      paths.push_back(entry.path());
+    }
+  }
+  return paths;
+}
+
+// A file that is open for reading.
+class Opened {
+ public:
+  explicit Opened(const std::string& path) : path_(path), fd_(open(path.c_str(), O_RDONLY)) {
+    Need(fd_ >= 0);
+  }
+  ~Opened() { close(fd_); }
+  Opened(const Opened&) = delete;
+  Opened& operator=(const Opened&) = delete;
+  int fd() const { return fd_; }
+  void Need(bool done) const {
+    if (!done) {
+      Fail(Err(ErrorCode::kIo, "{}: {}", path_, std::generic_category().message(errno)));
+    }
+  }
+
+ private:
+  const std::string path_;
+  const int fd_;
+};
+
+// Takes a file out of the page cache; only what is on the disk can be.
+void Evict(const std::string& path) {
+  const Opened file(path);
+  file.Need(fdatasync(file.fd()) == 0);
+  errno = posix_fadvise(file.fd(), 0, 0, POSIX_FADV_DONTNEED);
+  file.Need(errno == 0);
+}
+
+uint64_t CachedBytes(const std::string& path) {
+  const uint64_t size = std::filesystem::file_size(path);
+  if (size == 0) {
+    return 0;
+  }
+  const Opened file(path);
+  void* const mapped = mmap(nullptr, size, PROT_READ, MAP_SHARED, file.fd(), 0);
+  file.Need(mapped != MAP_FAILED);
+  const auto page = static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
+  std::vector<unsigned char> resident((size + page - 1) / page);
+  file.Need(mincore(mapped, size, resident.data()) == 0);
+  munmap(mapped, size);
+  return page * static_cast<uint64_t>(
+                    std::ranges::count_if(resident, [](unsigned char it) { return it % 2 == 1; }));
+}
+
 // The workload's pack on a log that is written and not synced.
 class Deciding {
  public:
-  explicit Deciding(const Options& options)
-      : options_(options),
-        pack_(CompilePack(options.shape, MakeRules(options.shape.rules, kSeed))) {
-    Open();
-  }
-  void Open() {
+  explicit Deciding(const Options& options) : options_(options) {
     decide::PartitionOptions partition_options;
     partition_options.log.sync = false;
     partition_options.snapshot_every = 0;
-    partition_ = OrFail(decide::Partition::Open(SystemDisk(), SystemClock(), options_.dir, pack_,
-                                                partition_options));
+    partition_ = OrFail(decide::Partition::Open(
+        SystemDisk(), SystemClock(), options.dir,
+        CompilePack(options.shape, MakeRules(options.shape.rules, kSeed)), partition_options));
   }
-  void Close() { partition_.reset(); }
   decide::Outcome Decide(const Event& event) {
     decide::Outcome outcome = OrFail(partition_->Decide(event));
     if (++decided_ % options_.commit == 0) {
@@ -175,7 +234,6 @@ class Deciding {
 
  private:
   const Options& options_;
-  const std::shared_ptr<const decide::CompiledPack> pack_;
   std::unique_ptr<decide::Partition> partition_;
   uint64_t decided_ = 0;
 };
@@ -209,31 +267,51 @@ void RunAll(const Options& options) {
        {"state_bytes", core.state_bytes()}});
 }
 
-// What a node does between its start and its first decision, its state on disk as a snapshot and
-// the log behind it.
-void RunRecover(const Options& options) {
-  Deciding deciding(options);
-  Payments payments(options.population, kSeed);
-  const auto decide = [&](const Event& event) { deciding.Decide(event); };
-  ForEachEvent(payments, WarmUp(options), decide);
-  deciding.Commit();
-  Check(deciding.partition().Snapshot());
-  ForEachEvent(payments, options.events, decide);
-  deciding.Commit();
-  deciding.Close();
+// What recovery reads: a snapshot, and a log that goes on behind it.
+void RunFill(const Options& options) {
+  {
+    Deciding deciding(options);
+    Payments payments(options.population, kSeed);
+    const auto decide = [&](const Event& event) { deciding.Decide(event); };
+    ForEachEvent(payments, WarmUp(options), decide);
+    deciding.Commit();
+    Check(deciding.partition().Snapshot());
+    ForEachEvent(payments, options.events, decide);
+    deciding.Commit();
+  }
+  for (const std::string& path : FilesIn(options.dir)) {
+    Evict(path);
+  }
+}
 
+// What a node does between its start and its first decision, its state on disk as a snapshot and
+// the log behind it. Says how much of the files the page cache held all the same.
+void RunRecover(const Options& options) {
+  uint64_t snapshot_bytes = 0;
+  uint64_t log_bytes = 0;
+  uint64_t cached_bytes = 0;
+  for (const std::string& path : FilesIn(options.dir)) {
+    const bool in_snapshot = path.find("/snapshots/") != std::string::npos;
+    (in_snapshot ? snapshot_bytes : log_bytes) += std::filesystem::file_size(path);
+    cached_bytes += CachedBytes(path);
+  }
   const int64_t begin = SystemClock().MonotonicNs();
-  deciding.Open();
+  Deciding deciding(options);
   const double seconds = static_cast<double>(SystemClock().MonotonicNs() - begin) / 1e9;
   const decide::Recovery& recovery = deciding.partition().recovery();
   FUQI_CHECK(recovery.snapshot_seq > 0 && recovery.folded_events == options.events);
-  const uint64_t state_bytes = deciding.partition().core().state_bytes();
-  fmt::print("{:<18} {:.1f} s for a snapshot of {} MB of state and {} events behind it\n",
-             "recover", seconds, state_bytes >> 20, options.events);
+  fmt::print(
+      "{:<18} {:.1f} s for a snapshot of {} MB and a log of {} MB, {} events behind the snapshot; "
+      "{} MB of both were in the page cache\n",
+      "recover", seconds, snapshot_bytes >> 20, log_bytes >> 20, options.events,
+      cached_bytes >> 20);
   fmt::print("{}\n", json{{"name", "recover"},
                           {"accounts", options.population.accounts},
                           {"events", options.events},
-                          {"state_bytes", state_bytes},
+                          {"snapshot_bytes", snapshot_bytes},
+                          {"log_bytes", log_bytes},
+                          {"cached_bytes", cached_bytes},
+                          {"state_bytes", deciding.partition().core().state_bytes()},
                           {"seconds", seconds}}
                          .dump());
 }
@@ -436,8 +514,10 @@ int main(int argc, char** argv) {
   app.fallthrough();
   CLI::App* all = app.add_subcommand("all");
   all->add_option("--log", options.dir)->required();
+  CLI::App* fill = app.add_subcommand("fill");
+  fill->add_option("--log", options.dir)->required()->check(CLI::NonexistentPath);
   CLI::App* recover = app.add_subcommand("recover");
-  recover->add_option("--log", options.dir)->required();
+  recover->add_option("--log", options.dir)->required()->check(CLI::ExistingDirectory);
   CLI::App* pack = app.add_subcommand("pack");
   CLI::App* windows = app.add_subcommand("windows");
   CLI::App* rules = app.add_subcommand("rules");
@@ -446,6 +526,8 @@ int main(int argc, char** argv) {
   CLI11_PARSE(app, argc, argv);
   if (all->parsed()) {
     fuqi::bench::RunAll(options);
+  } else if (fill->parsed()) {
+    fuqi::bench::RunFill(options);
   } else if (recover->parsed()) {
     fuqi::bench::RunRecover(options);
   } else if (pack->parsed()) {
