@@ -11,13 +11,15 @@ namespace {
 
 constexpr std::array<std::string_view, 1> kHelpers = {"haversine_km"};
 
-// 2 r asin √h, where h ≤ 1 but for rounding: the last digits that are taken off it cost nothing,
-// and asin has no value beyond 1. (Arguments stand on lines of their own, for comments' sake.)
+// 2 r asin √h, where 0 ≤ h ≤ 1 but for rounding. What rounding puts beyond either end is turned
+// back by as much, since neither sqrt nor asin has a value there: abs at 0, and 1 - |1 - x| at 1,
+// which takes no more than a nanometre off a distance and, unlike greatest and least, leaves NULL
+// as it is. (Arguments stand on lines of their own, for comments' sake.)
 std::string Haversine(const std::vector<Fragment>& args) {
   return fmt::format(
-      "(12742.0176 * asin(sqrt(0.999999999999999 * ("
+      "(12742.0176 * asin(1.0 - abs(1.0 - sqrt(abs("
       "pow(sin(radians((\n{2}\n) - (\n{0}\n)) / 2.0), 2.0) + cos(radians(\n{0}\n)) * "
-      "cos(radians(\n{2}\n)) * pow(sin(radians((\n{3}\n) - (\n{1}\n)) / 2.0), 2.0)))))",
+      "cos(radians(\n{2}\n)) * pow(sin(radians((\n{3}\n) - (\n{1}\n)) / 2.0), 2.0))))))",
       args[0].text, args[1].text, args[2].text, args[3].text);
 }
 

@@ -87,14 +87,17 @@ class Feed {
   uint64_t arrival_ = 1;
 };
 
+// Rows enough for a running state: what leaves the frame is taken off it, exactly.
 TEST(SlidingSum, EvictsExactlyAtTheFrameEdge) {
-  WindowState state = Compiled({Over("sum", "amount", 100)});
+  WindowState state = Compiled({Over("sum", "amount", 100), Over("sum", "rate", 100)});
   Feed feed(state);
-  EXPECT_EQ(feed.Push(0, "a", 1), "1");
-  EXPECT_EQ(feed.Push(100, "a", 10), "11");    // time - length is within
-  EXPECT_EQ(feed.Push(101, "a", 100), "110");  // one microsecond later it is not
-  EXPECT_EQ(feed.Push(200, "a", 1000), "1110");
-  EXPECT_EQ(feed.Push(201, "a", 0), "1100");
+  for (int i = 0; i < 10; ++i) {
+    feed.Push(10 * i, "a", 1 << i, 0.5 * (1 << i));
+  }
+  EXPECT_EQ(feed.Push(100, "a", 1024, 512), "2047 1023.5");   // time - length is within
+  EXPECT_EQ(feed.Push(101, "a", 2048, 1024), "4094 2047.0");  // one microsecond later it is not
+  EXPECT_EQ(feed.Push(110, "a", 4096, 2048), "8190 4095.0");
+  EXPECT_EQ(feed.Push(111, "a", 0, 0), "8188 4094.0");
 }
 
 // Keys of few rows keep no running state: the rows go beyond that, back, and beyond it again.
