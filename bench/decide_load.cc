@@ -3,10 +3,9 @@
 //
 //   all --log DIR       the whole pack: windows, graph, rules; the log written, not synced
 //   fill --log DIR      writes such a log, a snapshot in it and --events more behind that, and
-//   takes
-//                       its files out of the page cache
-//   recover --log DIR   opening what `fill` wrote, with the pack compiled, as a node does that
-//   starts pack                windows and rules, without a log: what DuckDB's batch is run on
+//                       takes its files out of the page cache
+//   recover --log DIR   opening what `fill` wrote, with the pack compiled, as at a node's start
+//   pack                windows and rules, without a log: what DuckDB's batch is run on
 //   windows             its window features alone, without a log: what Esper is run on
 //   rules               its rules alone, over feature rows kept before: what ZEN is run on
 //   graph               four patterns of a graph, no pack: what IBM's preprocessor is run on
