@@ -51,6 +51,8 @@ class CompiledPack {
     return std::span(levels_).first(levels_.size() - 1);
   }
   const sql::Level& rule_level() const { return levels_.back(); }
+  // What the rule's expression was bound from: its positions are offsets in this text.
+  const sql::Fragment& rule_text(size_t rule) const { return items_.back()[rule]; }
 
   // What the streaming core runs.
   struct Output {

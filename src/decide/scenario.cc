@@ -430,11 +430,11 @@ class Coverage {
       for (const Threshold& threshold : thresholds_[i]) {
         if (!threshold.covered) {
           const sql::Expr& comparison = At(pack_.rule_level().outputs[i].expr, threshold.path);
-          missing.push_back(Err(ErrorCode::kInvalidArgument,
-                                "rule '{}': no scenario misses it by this comparison ({}) alone, "
-                                "and only just",
-                                rule.id, comparison.name)
-                                .At(rule.condition.At(comparison.position)));
+          missing.push_back(pack_.rule_text(i).At(
+              comparison.position,
+              Err(ErrorCode::kInvalidArgument,
+                  "rule '{}': no scenario misses it by this comparison ({}) alone, and only just",
+                  rule.id, comparison.name)));
         }
       }
     }

@@ -222,5 +222,23 @@ TEST(ScenarioCoverage, AsksForAMissJustBeyondEachThreshold) {
   ASSERT_EQ(report.uncovered.size(), 1u) << "burst";
 }
 
+TEST(ScenarioCoverage, PlacesAComparisonWhereItStandsBehindALookupOrHelper) {
+  const std::string text = Changed("999.99", "800.00");
+  for (const std::string call :
+       {"in_list('watched', payee, ts)", "haversine_km(amount, 2, 3, 4) IS NULL",
+        "(haversine_km(1, 2, 3, 4) IS NULL OR in_list('watched', payee, ts))"}) {
+    const std::string pack = SmallPackWith("amount >= 1000", call + " OR amount >= 1000") +
+                             "[list.watched]\ntype = \"VARCHAR\"\n";
+    const ScenarioReport report = Report(*MustCompile(pack, {{"scenarios/a.toml", text}}));
+    ASSERT_EQ(report.uncovered.size(), 1u) << call;
+    const size_t line = pack.find("when = \"" + call);
+    EXPECT_EQ(report.uncovered[0].where()->line,
+              1 + std::count(pack.begin(), pack.begin() + static_cast<ptrdiff_t>(line), '\n'));
+    EXPECT_EQ(report.uncovered[0].where()->column,
+              static_cast<int>(pack.find(">= 1000", line) - line) + 1)
+        << call;
+  }
+}
+
 }  // namespace
 }  // namespace fuqi::decide

@@ -58,7 +58,7 @@ bool IsOrdered(const sql::Expr& comparison) {
          comparison.name == ">=";
 }
 
-// The condition's text with the number at `position` replaced, if one stands there.
+// The condition's text with the number at `position` replaced, if one of plain digits stands there.
 std::string WithNumber(const std::string& text, int64_t position, double number) {
   if (position < 0 || static_cast<size_t>(position) >= text.size()) {
     return "";
@@ -70,7 +70,10 @@ std::string WithNumber(const std::string& text, int64_t position, double number)
          (std::isdigit(static_cast<unsigned char>(text[end])) != 0 || text[end] == '.')) {
     ++end;
   }
-  if (end == digits) {
+  const bool goes_on =
+      end < text.size() &&  // 1e5, 1_000
+      (std::isalnum(static_cast<unsigned char>(text[end])) != 0 || text[end] == '_');
+  if (end == digits || goes_on) {
     return "";
   }
   return text.substr(0, begin) + fmt::format("{}", number) + text.substr(end);
@@ -309,7 +312,8 @@ TunedThreshold Tuner::Impl::Tune(const Watch& watch, const ExprPath& path) const
   // The condition of a score's band is ours, not a line of the pack.
   const Rule& tuned_rule = core.pack().pack().rules[rule];
   if (tuned.best != tuned.now && tuned_rule.score < 0) {
-    const int64_t at = Literal(comparison).position - static_cast<int64_t>(tuned_rule.when_begin);
+    const int64_t at = core.pack().rule_text(rule).InOrigin(Literal(comparison).position) -
+                       static_cast<int64_t>(tuned_rule.when_begin);
     tuned.better_when = WithNumber(tuned_rule.when.text, at, tuned.points[tuned.best].threshold);
   }
   return tuned;

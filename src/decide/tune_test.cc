@@ -134,6 +134,32 @@ TEST(Tune, SeesWhereAComparisonOfNothingLeavesTheRule) {
   }
 }
 
+TEST(Tune, GivesTheLineToChangeWhereTheConditionHasLookupsAndHelpers) {
+  const std::vector<Event> events = RandomPayments(34, 1'500);
+  // What stands for a call while it is evaluated is longer than it, or shorter.
+  for (const std::string call :
+       {"in_list('watched', payee, ts)", "haversine_km(amount, 2, 3, 4) < 0",
+        "haversine_km(1, 2, 3, 4) < 0 OR in_list('watched', payee, ts)"}) {
+    const std::string condition = call + " OR amount >= 900";
+    const auto pack_of = [](const std::string& when) {
+      return SmallPackWith("amount >= 1000", when) + "[list.watched]\ntype = \"VARCHAR\"\n";
+    };
+    const auto pack = MustCompile(pack_of(condition));
+    ASSERT_NE(pack, nullptr);
+    const Tuning tuning = *Tune(pack, events, {.rule = "large", .false_alert = 1, .missed = 0});
+    const TunedThreshold& tuned = tuning.thresholds.back();
+    ASSERT_EQ(tuned.comparison, "amount >= 900") << call;
+    const double best = tuned.points[tuned.best].threshold;
+    EXPECT_GT(best, 900);
+    EXPECT_EQ(tuned.better_when, fmt::format("{} OR amount >= {}", call, best));
+    EXPECT_NE(MustCompile(pack_of(tuned.better_when)), nullptr);
+  }
+  const auto by_power = MustCompile(SmallPackWith("amount >= 1000", "amount >= 9e2"));
+  const Tuning tuning = *Tune(by_power, events, {.rule = "large", .false_alert = 1, .missed = 0});
+  EXPECT_NE(tuning.thresholds[0].best, tuning.thresholds[0].now);
+  EXPECT_EQ(tuning.thresholds[0].better_when, "") << "no plain number to put another for";
+}
+
 TEST(Tune, RefusesRulesAndCostsThatAreNone) {
   const Labels labels = SomeLabels();
   auto refusal = [&](const std::string& when, const TuneOptions& options) {

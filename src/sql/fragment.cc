@@ -15,4 +15,9 @@ Error Fragment::At(Position position, Error error) const {
   return std::move(error).At(std::move(where));
 }
 
+Position Fragment::InOrigin(Position position) const {
+  return position < 0 || !origin ? position
+                                 : static_cast<Position>(origin(static_cast<size_t>(position)));
+}
+
 }  // namespace fuqi::sql

@@ -126,10 +126,17 @@ Fragment ReplaceCalls(const Fragment& fragment, std::span<const GivenCall> calls
   }
   pieces.push_back({out.text.size(), done, false});
   out.text += fragment.text.substr(done);
-  out.place = [fragment, pieces](size_t offset) {
+  const auto before = [pieces](size_t offset) {
     const auto piece = std::prev(std::ranges::upper_bound(pieces, offset, {}, &Piece::begin));
-    const size_t at = piece->from + (piece->is_call ? 0 : offset - piece->begin);
+    return piece->from + (piece->is_call ? 0 : offset - piece->begin);
+  };
+  out.place = [fragment, before](size_t offset) {
+    const size_t at = before(offset);
     return fragment.place ? fragment.place(at) : table::PlaceIn(fragment.text, at);
+  };
+  out.origin = [origin = fragment.origin, before](size_t offset) {
+    const size_t at = before(offset);
+    return origin ? origin(at) : at;
   };
   return out;
 }

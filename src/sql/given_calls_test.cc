@@ -35,6 +35,17 @@ TEST(GivenCalls, AreFoundWithTheirArguments) {
   EXPECT_EQ(replaced.place(7), (Where{.line = 2, .column = 6})) << "AND";
   EXPECT_EQ(replaced.place(15), (Where{.line = 2, .column = 10})) << "within the call: its name";
   EXPECT_EQ(replaced.place(22), (Where{.line = 2, .column = 42})) << ">";
+
+  // The same in offsets, also through calls that were replaced in what came of others.
+  EXPECT_EQ(fragment.InOrigin(22), 22);
+  EXPECT_EQ(replaced.InOrigin(22), static_cast<Position>(fragment.text.find(">2")));
+  EXPECT_EQ(replaced.InOrigin(15), static_cast<Position>(fragment.text.find("lookup")));
+  EXPECT_EQ(replaced.InOrigin(-1), -1);
+  const std::vector<GivenCall> name = {{.begin = 5, .end = 6}};
+  const std::vector<std::string> longer = {"a longer text"};
+  const Fragment again = ReplaceCalls(replaced, name, longer);
+  EXPECT_EQ(again.InOrigin(static_cast<Position>(again.text.find(">2"))),
+            static_cast<Position>(fragment.text.find(">2")));
 }
 
 TEST(GivenCalls, AreNeitherNamesNorTexts) {
