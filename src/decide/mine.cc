@@ -131,12 +131,12 @@ class Table {
 class Search {
  public:
   Search(const Table& table, const std::vector<bool>& bad, const MineOptions& options,
-         uint64_t support, uint64_t& steps)
+         uint64_t support, uint64_t steps_max)
       : table_(table),
         bad_(bad.begin(), bad.end()),
         options_(options),
         support_(support),
-        steps_(steps) {}
+        steps_max_(steps_max) {}
 
   // The best of each length, best first within one.
   std::vector<Conjunction> Run() {
@@ -167,7 +167,7 @@ class Search {
   void Expand(const Conjunction& parent, size_t number, std::vector<Step>& out) {
     for (uint32_t input = 0; input < table_.inputs(); ++input) {
       const size_t thresholds = table_.thresholds(input).size();
-      if (steps_ + parent.hits.size() > options_.steps) {
+      if (steps_ + parent.hits.size() > steps_max_) {
         truncated_ = true;
         return;
       }
@@ -266,7 +266,8 @@ class Search {
   const std::vector<uint8_t> bad_;
   const MineOptions& options_;
   const uint64_t support_;
-  uint64_t& steps_;
+  const uint64_t steps_max_;
+  uint64_t steps_ = 0;
   uint64_t searched_ = 0;
   bool truncated_ = false;
 };
@@ -305,7 +306,17 @@ class Judge {
         train_bad_(train_bad),
         test_bad_(test_bad),
         all_train_bad_(static_cast<uint64_t>(std::ranges::count(train_bad, true))),
-        all_test_bad_(static_cast<uint64_t>(std::ranges::count(test_bad, true))) {}
+        all_test_bad_(static_cast<uint64_t>(std::ranges::count(test_bad, true))) {
+    for (size_t i = 0; i < options.folds; ++i) {
+      Fold fold{i * train / options.folds, (i + 1) * train / options.folds};
+      fold.bad = static_cast<uint64_t>(
+          std::count(train_bad.begin() + static_cast<ptrdiff_t>(fold.begin),
+                     train_bad.begin() + static_cast<ptrdiff_t>(fold.end), true));
+      if (fold.bad > 0) {
+        folds_.push_back(fold);
+      }
+    }
+  }
 
   std::vector<MinedRule> Pick(std::vector<Conjunction> found, double chance_score) const {
     std::ranges::stable_sort(found, [](const Conjunction& a, const Conjunction& b) {
@@ -321,9 +332,9 @@ class Judge {
       const bool adds = !IsLongerForNothing(c, better);
       better.push_back(&c);
       MinedRule rule = Weigh(c);
-      // Half of the folds at least, and nowhere worse than blind.
+      // Half of the folds that can tell at least, and nowhere worse than blind.
       if (!adds || c.score <= chance_score || rule.train.lift < options_.lift ||
-          rule.folds_hit * 2 < options_.folds || rule.fold_lift_min < 1 || !FindsMore(c, covered)) {
+          rule.folds_hit * 2 < folds_.size() || rule.fold_lift_min < 1 || !FindsMore(c, covered)) {
         continue;
       }
       for (uint32_t e : c.hits) {
@@ -369,23 +380,17 @@ class Judge {
     }
     rule.test = FiguresOf(hits, bad, test_bad_.size(), all_test_bad_);
     rule.fold_lift_min = std::numeric_limits<double>::infinity();
-    auto hit = c.hits.begin();
-    for (size_t fold = 0; fold < options_.folds; ++fold) {
-      const size_t from = fold * train_ / options_.folds;
-      const size_t to = (fold + 1) * train_ / options_.folds;
-      uint64_t fold_hits = 0;
-      uint64_t fold_bad = 0;
-      for (; hit != c.hits.end() && *hit < to; ++hit) {
-        ++fold_hits;
-        fold_bad += train_bad_[*hit];
-      }
-      const auto all_bad =
-          static_cast<uint64_t>(std::count(train_bad_.begin() + static_cast<ptrdiff_t>(from),
-                                           train_bad_.begin() + static_cast<ptrdiff_t>(to), true));
-      if (fold_hits > 0) {
+    for (const Fold& fold : folds_) {
+      const auto from = std::ranges::lower_bound(c.hits, fold.begin);
+      const auto to = std::ranges::lower_bound(c.hits, fold.end);
+      if (from < to) {
+        const auto fold_hits = static_cast<uint64_t>(to - from);
+        const auto fold_bad = static_cast<uint64_t>(
+            std::count_if(from, to, [&](uint32_t e) { return train_bad_[e]; }));
         ++rule.folds_hit;
         rule.fold_lift_min =
-            std::min(rule.fold_lift_min, FiguresOf(fold_hits, fold_bad, to - from, all_bad).lift);
+            std::min(rule.fold_lift_min,
+                     FiguresOf(fold_hits, fold_bad, fold.end - fold.begin, fold.bad).lift);
       }
     }
     for (uint32_t e : c.hits) {
@@ -402,6 +407,13 @@ class Judge {
   const std::vector<bool>& test_bad_;
   const uint64_t all_train_bad_;
   const uint64_t all_test_bad_;
+  // A consecutive part of training. One without bad events has no lift and tells nothing.
+  struct Fold {
+    size_t begin = 0;
+    size_t end = 0;
+    uint64_t bad = 0;
+  };
+  std::vector<Fold> folds_;
 };
 
 Result<void> CheckOptions(const MineOptions& options) {
@@ -529,7 +541,9 @@ Result<MineResult> Mine(const MineData& data, const MineOptions& options) {
   }
   result.support = options.support > 0 ? options.support : std::max<uint64_t>(20, train / 5'000);
 
-  uint64_t steps = 0;
+  // An equal share for each: what chance gives is told by searches as thorough as the first.
+  const uint64_t steps =
+      options.shuffles < options.steps ? options.steps / (options.shuffles + 1) : 0;
   auto report = [&, done = uint64_t{0}]() mutable {
     if (options.progress) {
       options.progress(++done, 1 + options.shuffles);

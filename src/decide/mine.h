@@ -72,11 +72,12 @@ struct MineOptions {
   size_t rules = 10;      // given at most
   uint64_t support = 0;   // least hits in training; 0: 20, or one in 5,000 if that is more
   double lift = 2;        // least lift in training
-  size_t folds = 5;       // consecutive parts of training
+  size_t folds = 5;       // consecutive parts of training; those with bad events judge
   size_t shuffles = 10;   // searches with exchanged labels
   size_t beam = 100;      // rules of one length that are made longer
   uint64_t seed = 1;      // of the shuffles
-  uint64_t steps = 20'000'000'000;  // events looked at, at most, over all searches
+  // Events looked at, at most, over all searches, each of which may look at as many.
+  uint64_t steps = 20'000'000'000;
   // Searches done and in all. May be empty.
   std::function<void(uint64_t, uint64_t)> progress;
 };
@@ -98,9 +99,9 @@ struct MinedRule {
   };
   Figures train;
   Figures test;
-  double score = 0;          // lower bound of precision in training
-  double fold_lift_min = 0;  // over the folds with hits
-  size_t folds_hit = 0;
+  double score = 0;              // lower bound of precision in training
+  double fold_lift_min = 0;      // over the folds with hits and bad events
+  size_t folds_hit = 0;          // of these
   uint64_t bad_not_alerted = 0;  // of the bad hits in training: what the pack does not alert yet
 };
 

@@ -147,22 +147,64 @@ TEST(Mine, SaysOfEachRuleWhatACountSays) {
   }
 }
 
-TEST(Mine, FindsNothingInLabelsWithoutMeaning) {
+TEST(Mine, PartsOfTheTimeWithoutBadEventsTellNothing) {
+  MineData data = RandomData(9, 4'000, 4);
+  const auto good =
+      static_cast<uint32_t>(std::ranges::find(data.entity_bad, false) - data.entity_bad.begin());
+  // The first of five parts of training, and some of the second.
+  for (size_t e = 0; e < 600; ++e) {
+    data.entities[e] = {good};
+  }
+  const MineResult result = *Mine(data, {.support = 15, .lift = 1.1, .shuffles = 0});
+  ASSERT_FALSE(result.rules.empty());
+  for (const MinedRule& rule : result.rules) {
+    EXPECT_LE(rule.folds_hit, 4u);
+    EXPECT_GE(rule.fold_lift_min, 1);
+    EXPECT_TRUE(std::isfinite(rule.fold_lift_min));
+  }
+  // Three of the five: the two that are left are enough.
+  for (size_t e = 0; e < 1'700; ++e) {
+    data.entities[e] = {good};
+  }
+  EXPECT_FALSE(Mine(data, {.support = 15, .lift = 1.1, .shuffles = 0})->rules.empty());
+}
+
+// Labels that say nothing of the values.
+MineData DataWithoutMeaning() {
   MineData data = RandomData(5, 3'000, 5);
   SeededRandom random(77);
   for (size_t i = 0; i < data.entity_bad.size(); ++i) {
-    data.entity_bad[i] = i % 3 == 0;  // whatever the values
+    data.entity_bad[i] = i % 3 == 0;
   }
   for (auto& input : data.inputs) {
     for (double& value : input.values) {
       value = static_cast<double>(random.Below(7));
     }
   }
+  return data;
+}
+
+TEST(Mine, FindsNothingInLabelsWithoutMeaning) {
+  const MineData data = DataWithoutMeaning();
   const MineOptions blind{.lift = 1, .shuffles = 0};
   EXPECT_FALSE(Mine(data, blind)->rules.empty()) << "without the baseline chance looks like a find";
   const MineResult judged = *Mine(data, {.lift = 1, .shuffles = 20});
   EXPECT_TRUE(judged.rules.empty()) << ConditionsSql(data, judged.rules[0]);
   EXPECT_GT(judged.chance_score, 0);
+}
+
+TEST(Mine, TellsWhatChanceGivesHoweverFewItsSteps) {
+  const MineData data = DataWithoutMeaning();
+  const MineResult whole = *Mine(data, {.lift = 1, .shuffles = 20});
+  ASSERT_FALSE(whole.truncated);
+  bool any_short = false;
+  for (uint64_t steps = 500'000; steps < 50'000'000; steps *= 2) {
+    const MineResult judged = *Mine(data, {.lift = 1, .shuffles = 20, .steps = steps});
+    any_short = any_short || judged.truncated;
+    EXPECT_GT(judged.chance_score, 0) << steps;
+    EXPECT_TRUE(judged.rules.empty()) << steps;
+  }
+  EXPECT_TRUE(any_short);
 }
 
 TEST(Mine, GivesTheSameEveryTimeAndKeepsToItsSteps) {
