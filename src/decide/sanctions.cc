@@ -41,11 +41,39 @@ Result<void> CheckSize(size_t size, Where where) {
   return {};
 }
 
-// A record of at least so many fields; nothing at the end, or at the control-Z that ends some
-// files.
+// What ends some files: a control-Z, with nothing behind it.
+bool IsEndMark(const std::vector<std::string>& fields) {
+  return fields.size() == 1 && fields[0] == "\x1a";
+}
+
+Result<void> CheckNothingFollows(CsvReader& reader) {
+  std::vector<std::string> fields;
+  for (;;) {
+    FUQI_ASSIGN_OR_RETURN(bool more, reader.Next(fields));
+    if (!more) {
+      return {};
+    }
+    if (fields.size() > 1 || !Trimmed(fields[0]).empty()) {
+      return Err(ErrorCode::kParse, "a record behind the mark that ends the file")
+          .At(reader.where());
+    }
+  }
+}
+
+// A file that says nothing is one that was not fetched whole: as a list it would screen nobody.
+Error NothingRead(Where where) {
+  return Err(ErrorCode::kParse, "nothing is listed: a sanctions file has an entry at least")
+      .At(std::move(where));
+}
+
+// A record of at least so many fields; nothing at the end.
 Result<bool> NextRecord(CsvReader& reader, size_t fields_min, std::vector<std::string>& fields) {
   FUQI_ASSIGN_OR_RETURN(bool more, reader.Next(fields));
-  if (!more || (fields.size() == 1 && fields[0] == "\x1a")) {
+  if (!more) {
+    return false;
+  }
+  if (IsEndMark(fields)) {
+    FUQI_RETURN_IF_ERROR(CheckNothingFollows(reader));
     return false;
   }
   if (fields.size() < fields_min) {
@@ -93,7 +121,8 @@ class UnReader {
             .At(Here());
       }
       if (size == 0) {
-        return std::move(entries_);
+        return entries_.empty() ? Result<std::vector<ListEntry>>(NothingRead(Here()))
+                                : std::move(entries_);
       }
     }
   }
@@ -236,8 +265,14 @@ Result<std::vector<ListEntry>> ReadOfac(CsvReader& sdn, CsvReader* alt) {
     }
     FUQI_RETURN_IF_ERROR(CheckSize(entries.size(), sdn.where()));
   }
-  while (alt != nullptr) {
+  if (entries.empty()) {
+    return NothingRead(sdn.where());
+  }
+  for (bool any = false; alt != nullptr; any = true) {
     FUQI_ASSIGN_OR_RETURN(bool more, NextRecord(*alt, 4, fields));
+    if (!more && !any) {
+      return NothingRead(alt->where());
+    }
     if (!more) {
       break;
     }

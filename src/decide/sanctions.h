@@ -9,8 +9,8 @@
 //   the
 //          regime, valid from the day of listing.
 //
-// Files are read as streams; one bad record refuses the file, with its place. A document type in
-// the XML is refused, so that no entity can be defined.
+// Files are read as streams; one bad record refuses the file, with its place, and so does a file of
+// which nothing was read. A document type in the XML is refused, so that no entity can be defined.
 
 #include <string>
 #include <vector>
@@ -23,12 +23,12 @@ namespace fuqi::decide {
 
 inline constexpr size_t kSanctionsMax = 1'000'000;  // entries of one file
 
-// `alt` may be null: no aliases then. kParse: a record of another form, an alias of nobody;
-// kResourceExhausted.
+// `alt` may be null: no aliases then. kParse: a record of another form, an alias of nobody, no
+// record, one behind the control-Z that ends some files; kResourceExhausted.
 Result<std::vector<ListEntry>> ReadOfac(CsvReader& sdn, CsvReader* alt);
 
-// kParse: no well-formed XML, or not this list; kResourceExhausted. Errors name `file`, line and
-// column.
+// kParse: no well-formed XML, or not this list, or nobody on it; kResourceExhausted. Errors name
+// `file`, line and column.
 Result<std::vector<ListEntry>> ReadUn(const std::string& file, const ByteSource& source);
 
 }  // namespace fuqi::decide

@@ -11,10 +11,10 @@
 namespace fuqi::decide {
 namespace {
 
-Result<std::vector<ListEntry>> Ofac(std::string_view sdn, std::string_view alt = "") {
+Result<std::vector<ListEntry>> Ofac(std::string_view sdn, std::string_view alt = {}) {
   CsvReader sdn_reader("sdn.csv", MemorySource(sdn));
   CsvReader alt_reader("alt.csv", MemorySource(alt));
-  return ReadOfac(sdn_reader, &alt_reader);
+  return ReadOfac(sdn_reader, alt.data() == nullptr ? nullptr : &alt_reader);
 }
 
 TEST(Ofac, GivesNamesAliasesAndProgrammes) {
@@ -32,9 +32,10 @@ TEST(Ofac, GivesNamesAliasesAndProgrammes) {
 }
 
 TEST(Ofac, RefusesTheFileByTheRecordThatIsWrong) {
-  auto line_of = [](std::string_view sdn, std::string_view alt = "") {
+  auto line_of = [](std::string_view sdn, std::string_view alt = {}) {
     auto read = Ofac(sdn, alt);
-    EXPECT_FALSE(read.has_value());
+    EXPECT_TRUE(!read && (read.error().code() == ErrorCode::kParse ||
+                          read.error().code() == ErrorCode::kAlreadyExists));
     return read ? "" : fmt::format("{}:{}", read.error().where()->file, read.error().where()->line);
   };
   EXPECT_EQ(line_of("36,A,-0-,X\n37,B\n"), "sdn.csv:2");
@@ -42,6 +43,20 @@ TEST(Ofac, RefusesTheFileByTheRecordThatIsWrong) {
   EXPECT_EQ(line_of("36,A,-0-,X\n36,B,-0-,X\n"), "sdn.csv:2");
   EXPECT_EQ(line_of("36,-0- ,-0-,X\n"), "sdn.csv:1");
   EXPECT_EQ(line_of("36,A,-0-,X\n", "36,1,aka,B,\n9,1,aka,B,\n"), "alt.csv:2");
+  EXPECT_EQ(line_of("36,A,-0-,X\n\x1a\n37,B,-0-,X\n"), "sdn.csv:3") << "behind the end";
+  EXPECT_EQ(line_of("36,A,-0-,X\n", "36,1,aka,B,\n\x1a\n\x1a\n"), "alt.csv:3");
+  EXPECT_TRUE(Ofac("36,A,-0-,X\r\n\x1a\r\n \r\n\r\n").has_value());
+}
+
+TEST(Ofac, RefusesAFileThatListsNobody) {
+  for (std::string_view nothing : {"", "\n\n", "\x1a\r\n"}) {
+    const auto no_sdn = Ofac(nothing);
+    const auto no_alt = Ofac("36,A,-0-,X\n", nothing);
+    ASSERT_FALSE(no_sdn.has_value() || no_alt.has_value());
+    EXPECT_THAT(no_sdn.error().ToString(), testing::HasSubstr("nothing is listed"));
+    EXPECT_EQ(no_sdn.error().where()->file, "sdn.csv");
+    EXPECT_EQ(no_alt.error().where()->file, "alt.csv");
+  }
 }
 
 constexpr std::string_view kUn = R"(<?xml version="1.0" encoding="UTF-8"?>
@@ -105,6 +120,10 @@ TEST(UnList, RefusesTheFileByTheElementThatIsWrong) {
   EXPECT_THAT(fault(UnWith("埃里克", std::string(200'000, 'x'))),
               testing::HasSubstr("more than 100000 bytes"));
   EXPECT_THAT(fault(""), testing::HasSubstr("no well-formed XML"));
+  EXPECT_THAT(fault("<CONSOLIDATED_LIST/>"), testing::HasSubstr("nothing is listed"));
+  EXPECT_THAT(
+      fault("<CONSOLIDATED_LIST>\n<INDIVIDUALS/><ENTITIES/></CONSOLIDATED_LIST>"),
+      testing::AllOf(testing::StartsWith("un.xml:2:"), testing::HasSubstr("nothing is listed")));
 }
 
 // ---- the real files

@@ -220,6 +220,14 @@ TEST_F(ListCommand, ImportsAFileWholeOrNotAtAll) {
   EXPECT_EQ(Json::parse(ran.out)["removals"], 1) << ran.err;
   EXPECT_EQ(Size(), 2u);
   EXPECT_EQ(Decide("e1"), "approve") << "A is listed no more";
+  dir_.Write("nobody.csv", "value,source\n");
+  ran = On("list", "import", {"watched", dir_ / "nobody.csv", "--replace"});
+  EXPECT_EQ(ran.code, 1);
+  EXPECT_NE(ran.err.find("would empty the list 'watched'"), std::string::npos) << ran.err;
+  EXPECT_EQ(Size(), 2u);
+  EXPECT_EQ(On("list", "import", {"watched", dir_ / "nobody.csv", "--empty"}).code, 2);
+  EXPECT_EQ(On("list", "import", {"watched", dir_ / "nobody.csv", "--replace", "--empty"}).code, 0);
+  EXPECT_EQ(Size(), 0u);
   dir_.Write("sdn.csv", "36,\"A\",-0- ,\"CUBA\",-0- \n");
   dir_.Write("alt.csv", "36,1,\"aka\",\"A LTD\",-0- \n");
   ran = On("list", "import",

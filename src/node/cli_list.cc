@@ -31,6 +31,7 @@ struct ListArguments {
   std::string format = "csv";
   std::string aliases_file;
   bool replace = false;
+  bool may_empty = false;
 };
 
 Result<const decide::ListState*> FindList(const decide::Partition& partition,
@@ -219,10 +220,20 @@ Result<int> Import(const ListArguments& arguments, Context& context) {
   if (!arguments.aliases_file.empty() && arguments.format != "ofac") {
     return Err(ErrorCode::kUsage, "--aliases is for --format ofac");
   }
+  if (arguments.may_empty && (!arguments.replace || arguments.format != "csv")) {
+    return Err(ErrorCode::kUsage, "--empty goes with --replace and --format csv");
+  }
   FUQI_ASSIGN_OR_RETURN(auto partition, OpenPartitionOf(arguments.log));
   FUQI_ASSIGN_OR_RETURN(const decide::ListState* list, FindList(*partition, arguments.list));
   FUQI_ASSIGN_OR_RETURN(std::vector<decide::ListEntry> entries,
                         ReadEntries(arguments, list->list()));
+  if (arguments.replace && entries.empty() && !arguments.may_empty) {
+    return Err(ErrorCode::kInvalidArgument,
+               "the file has no entry, and --replace would empty the list '{}': if that is meant, "
+               "say --empty too",
+               arguments.list)
+        .At({.file = arguments.file});
+  }
   // Checked as a whole first: a file with one bad entry changes nothing.
   for (const decide::ListEntry& entry : entries) {
     FUQI_RETURN_IF_ERROR(decide::CheckEntry(list->list(), entry).At({.file = arguments.file}));
@@ -376,6 +387,8 @@ void AddListCommands(Cli& cli) {
       ->type_name("FILE");
   import->add_flag("--replace", arguments->replace,
                    cli.Text("Take away what the list holds and the file does not"));
+  import->add_flag("--empty", arguments->may_empty,
+                   cli.Text("With --replace: a CSV file without entries may empty the list"));
 }
 
 void AddReferenceCommands(Cli& cli) {
