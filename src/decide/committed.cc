@@ -4,25 +4,10 @@
 #include <set>
 
 #include "base/nearest.h"
-#include "base/utf8.h"
+#include "decide/check_text.h"
 #include "decide/fold.h"
 
 namespace fuqi::decide {
-namespace {
-
-Result<void> CheckName(std::string_view text, std::string_view field) {
-  if (text.size() > kChangeNameBytesMax) {
-    return Err(ErrorCode::kOutOfRange, "{} bytes; it may have {}", text.size(), kChangeNameBytesMax)
-        .At({.field = std::string(field)});
-  }
-  if (!IsUtf8(text)) {
-    return Err(ErrorCode::kParse, "the text is not UTF-8 without NUL")
-        .At({.field = std::string(field)});
-  }
-  return {};
-}
-
-}  // namespace
 
 Committed::Committed(const Pack& pack) : pack_(&pack) {
   for (const List& list : pack.lists) {
@@ -100,8 +85,8 @@ Result<void> Committed::CheckForm(const ListChange& change) const {
 
 Result<void> Committed::Validate(const Change& change) const {
   const ChangeHead& head = HeadOf(change);
-  FUQI_RETURN_IF_ERROR(CheckName(head.by, "by"));
-  FUQI_RETURN_IF_ERROR(CheckName(head.id, "id"));
+  FUQI_RETURN_IF_ERROR(CheckText(head.by, kChangeNameBytesMax, "by"));
+  FUQI_RETURN_IF_ERROR(CheckText(head.id, kChangeNameBytesMax, "id"));
   return std::visit(
       [&](const auto& each) -> Result<void> {
         FUQI_RETURN_IF_ERROR(CheckForm(each));

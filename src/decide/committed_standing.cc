@@ -4,23 +4,11 @@
 
 #include "base/nearest.h"
 #include "base/time.h"
-#include "base/utf8.h"
+#include "decide/check_text.h"
 #include "decide/committed.h"
 
 namespace fuqi::decide {
 namespace {
-
-Result<void> CheckText(std::string_view text, size_t bytes_max, std::string_view field) {
-  if (text.size() > bytes_max) {
-    return Err(ErrorCode::kOutOfRange, "{} bytes; it may have {}", text.size(), bytes_max)
-        .At({.field = std::string(field)});
-  }
-  if (!IsUtf8(text)) {
-    return Err(ErrorCode::kParse, "the text is not UTF-8 without NUL")
-        .At({.field = std::string(field)});
-  }
-  return {};
-}
 
 // Written as SQL prints it, as the events' values are.
 Result<void> CheckSubject(const StandingKind& kind, const std::string& subject) {

@@ -10,7 +10,7 @@
 #include "base/check.h"
 #include "base/nearest.h"
 #include "base/time.h"
-#include "base/utf8.h"
+#include "decide/check_text.h"
 #include "decide/screening_list.h"
 
 namespace fuqi::decide {
@@ -18,20 +18,8 @@ namespace {
 
 using table::Datum;
 
-Result<void> CheckText(std::string_view text, std::string_view field, size_t bytes_max) {
-  if (text.size() > bytes_max) {
-    return Err(ErrorCode::kOutOfRange, "{} bytes; it may have {}", text.size(), bytes_max)
-        .At({.field = std::string(field)});
-  }
-  if (!IsUtf8(text) || text.find('\0') != std::string_view::npos) {
-    return Err(ErrorCode::kParse, "the text is not UTF-8 without NUL")
-        .At({.field = std::string(field)});
-  }
-  return {};
-}
-
 Result<void> CheckValueText(table::Type type, const std::string& text, std::string_view field) {
-  FUQI_RETURN_IF_ERROR(CheckText(text, field, kListValueBytesMax));
+  FUQI_RETURN_IF_ERROR(CheckText(text, kListValueBytesMax, field));
   Result<Datum> value = table::ParseText(text, type);
   if (!value || text.empty()) {
     return Err(ErrorCode::kTypeMismatch, "'{}' is no value of a list of {}", text, type.ToString())
@@ -145,13 +133,13 @@ Result<EntryRef> EntryRef::Parse(std::string_view text) {
 
 Result<void> CheckRemoval(table::Type type, const ListRemoval& removal) {
   FUQI_RETURN_IF_ERROR(CheckValueText(type, removal.value, "value"));
-  return CheckText(removal.source.value_or(""), "source", kListReasonBytesMax);
+  return CheckText(removal.source.value_or(""), kListReasonBytesMax, "source");
 }
 
 Result<void> CheckEntry(table::Type type, const ListEntry& entry) {
   FUQI_RETURN_IF_ERROR(CheckValueText(type, entry.value, "value"));
-  FUQI_RETURN_IF_ERROR(CheckText(entry.source, "source", kListReasonBytesMax));
-  FUQI_RETURN_IF_ERROR(CheckText(entry.reason, "reason", kListReasonBytesMax));
+  FUQI_RETURN_IF_ERROR(CheckText(entry.source, kListReasonBytesMax, "source"));
+  FUQI_RETURN_IF_ERROR(CheckText(entry.reason, kListReasonBytesMax, "reason"));
   if (entry.aliases.size() > kListAliasesMax) {
     return Err(ErrorCode::kOutOfRange, "{} aliases; an entry may have {}", entry.aliases.size(),
                kListAliasesMax)

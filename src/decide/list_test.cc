@@ -205,6 +205,11 @@ TEST(Committed, RefusesWhatAListCannotHoldAndChangesNothing) {
   refuses(change, ErrorCode::kOutOfRange);
   change = Put("z", std::string(kChangeNameBytesMax + 1, 'i'));
   refuses(change, ErrorCode::kOutOfRange);
+  refuses(Put("z", {"i\0d", 3}), ErrorCode::kParse);
+  change = Put("z");
+  change.head.by = "\xff";
+  refuses(change, ErrorCode::kParse);
+  refuses(Put({"z\0", 2}), ErrorCode::kParse);
 }
 
 TEST(Committed, PassesOverAListThatThePackHasNotAnyMore) {

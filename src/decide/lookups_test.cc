@@ -313,8 +313,7 @@ TEST_F(LookupsBatch, StreamGivesWhatAJoinByValidityAndArrivalGives) {
         ListChange change{{}, "watched", {}, {}};
         const auto now = static_cast<int64_t>(events[i].columns[1].i);
         change.puts.push_back(RandomEntry(random, now));
-        if (const ListEntry gone = RandomEntry(random, now);
-            random.Chance(0.5) && !entries.empty()) {
+        if (random.Chance(0.5) && !entries.empty()) {
           const ListEntryId id = entries[random.Below(entries.size())].entry.id();
           change.removals.push_back({id.value, id.source, id.valid_from_us});
         }

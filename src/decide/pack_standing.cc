@@ -4,6 +4,7 @@
 
 #include "base/nearest.h"
 #include "base/time.h"
+#include "decide/check_text.h"
 #include "decide/pack_internal.h"
 #include "decide/standing.h"
 
@@ -144,8 +145,11 @@ Result<void> internal::ReadRuleStanding(const TomlNode& rule_node, const Pack& p
   if (static_cast<size_t>(before) == kPackStandingMax) {
     return node->Fail("more than {} rules lay an action on a subject", kPackStandingMax);
   }
-  if (std::max(rule.reason.zh.size(), rule.reason.en.size()) > kStandingReasonBytesMax) {
-    return node->Fail("the reason of what stands may have {} bytes", kStandingReasonBytesMax);
+  // A decision lays it down with its reason, as a change that must not fail.
+  for (const std::string& reason : {rule.reason.zh, rule.reason.en}) {
+    if (Result<void> fits = CheckText(reason, kStandingReasonBytesMax, "reason"); !fits) {
+      return fits.error().WithCode(ErrorCode::kConfig).WithPlace(node->where());
+    }
   }
   RuleStanding standing;
   FUQI_ASSIGN_OR_RETURN(TomlNode kind_node, node->Required<TomlNode>("kind"));

@@ -6,7 +6,7 @@
 #include <set>
 
 #include "base/check.h"
-#include "base/utf8.h"
+#include "decide/check_text.h"
 
 namespace fuqi::decide {
 namespace {
@@ -24,15 +24,8 @@ Result<void> CheckValue(const table::Column& column, const Datum& value) {
   if (value.kind != table::KindOf(column.type) || !table::InRange(value, column.type)) {
     return Err(ErrorCode::kTypeMismatch, "the value is none of {}", column.type.ToString());
   }
-  if (value.kind == Datum::Kind::kText) {
-    if (value.t.size > kTextBytesMax) {
-      return Err(ErrorCode::kOutOfRange, "{} bytes; it may have {}", value.t.size, kTextBytesMax);
-    }
-    if (!IsUtf8(value.text())) {
-      return Err(ErrorCode::kParse, "the text is not UTF-8 without NUL");
-    }
-  }
-  return {};
+  return value.kind == Datum::Kind::kText ? CheckText(value.text(), kTextBytesMax, column.name)
+                                          : Result<void>();
 }
 
 // The header's columns, as indexes into the schema.

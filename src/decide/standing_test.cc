@@ -167,6 +167,8 @@ TEST_F(Standing, WhatCannotBeIsRefusedByName) {
   change = Set("a", Action::kFreeze);
   change.reason = {};
   EXPECT_EQ(Refused(change), ErrorCode::kInvalidArgument) << "a person says why";
+  change.reason = {"核查", {"looked\0into", 11}};
+  EXPECT_EQ(Refused(change), ErrorCode::kParse);
 }
 
 TEST_F(Standing, AnAllowanceBindsWhatGoesBeyondWhatRemainsOfIt) {
