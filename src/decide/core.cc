@@ -550,9 +550,14 @@ Decision Core::DecideAndApply(const Event& event, uint64_t event_seq) {
 void Core::Fold(const Event& event, uint64_t event_seq) { impl_->Admit(event, event_seq); }
 
 void Core::PrepareScreening() {
-  for (ListState& list : impl_->committed.screened_lists()) {
-    if (list.list().is_screened) {
-      list.Screening();
+  std::vector<ListState>& lists = impl_->committed.screened_lists();
+  for (ListState& list : lists) {
+    if (!list.list().is_screened) {
+      continue;
+    }
+    list.Screening();
+    if (const int cleared_by = list.list().cleared_by; cleared_by >= 0) {
+      lists[static_cast<size_t>(cleared_by)].Clearing();
     }
   }
 }

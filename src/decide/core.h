@@ -72,8 +72,8 @@ class Core {
   // change's record.
   Result<void> Apply(const Change& change, uint64_t seq);
   const Committed& committed() const;
-  // Makes the names of its lists ready for screening, which the first event that is screened would
-  // else wait for.
+  // Makes the names of its lists, and what rules out hits of them, ready for screening, which the
+  // first event that is screened would else wait for.
   void PrepareScreening();
 
   // The rules alone, over the event's columns and a feature row as a Decision record keeps it:

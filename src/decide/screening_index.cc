@@ -144,6 +144,15 @@ struct ScreeningIndex::Impl {
   std::vector<uint16_t> best;  // of each token: how like a word of the query it can be
   std::vector<uint32_t> seen;  // of each token: the last query word that was compared with it
   uint32_t seen_last = 0;
+  // A number that no token was marked with. Numbers run out after some hundred million queries of a
+  // few words; the marks are then taken away, so that none of long ago passes for one of now.
+  uint32_t NextSight() {
+    if (seen_last == UINT32_MAX) {
+      std::ranges::fill(seen, 0);
+      seen_last = 0;
+    }
+    return ++seen_last;
+  }
 };
 
 // One query. What it finds does not depend on the order in which names were added: wherever a bound
@@ -282,13 +291,13 @@ class ScreeningIndex::Impl::Search {
     return tokens;
   }
 
-  // True once for each token after `seen` was made by ++seen_last.
+  // True once for each token after `seen` was given by NextSight.
   bool IsFirstSight(uint32_t token, uint32_t seen) {
     return std::exchange(index_.seen[token], seen) != seen;
   }
 
   void MeetSyllables(size_t i) {
-    const uint32_t seen = ++index_.seen_last;
+    const uint32_t seen = index_.NextSight();
     for (const SyllableRun& run : query_[i].profile->runs) {
       for (uint32_t token : LikeSyllable(run[0], query_[i].profile->is_han(), run.size())) {
         if (IsFirstSight(token, seen)) {
@@ -304,7 +313,7 @@ class ScreeningIndex::Impl::Search {
     if (profile.letters.empty() || word == WordClass::kLegal || word == WordClass::kTitle) {
       return;
     }
-    const uint32_t seen = ++index_.seen_last;
+    const uint32_t seen = index_.NextSight();
     const size_t size = profile.letters.size();
     for (const ConsonantKey& key : ConsonantKeys(profile.letters)) {
       index_.ForEachLink(key.number, [&](const Link& link) {
@@ -386,7 +395,7 @@ class ScreeningIndex::Impl::Search {
       letters += query_[i + n - 1].profile->token.text;
       weight += query_[i + n - 1].weight;
       const std::span<const WeighedToken> many = std::span(query_).subspan(i, n);
-      const uint32_t seen = ++index_.seen_last;
+      const uint32_t seen = index_.NextSight();
       const auto meet = [&](uint32_t token) {
         if (!IsFirstSight(token, seen)) {
           return;
