@@ -72,6 +72,25 @@ Result<void> CheckSameTable(const CompiledPack& before, const CompiledPack& afte
   return {};
 }
 
+// Whether both rules lay the same on a subject. Versions number kinds and columns for themselves.
+bool SameStanding(const Pack& before, const Rule& old_rule, const Pack& after, const Rule& rule) {
+  const std::optional<RuleStanding>& a = old_rule.standing;
+  const std::optional<RuleStanding>& b = rule.standing;
+  if (!a || !b) {
+    return !a && !b;
+  }
+  return before.standing[a->kind].name == after.standing[b->kind].name &&
+         before.columns[a->column].name == after.columns[b->column].name &&
+         a->for_us == b->for_us && a->limit == b->limit && a->allowance == b->allowance;
+}
+
+bool IsReworded(const Pack& before, const Pack& after, const Rule& rule) {
+  const auto old = std::ranges::find(before.rules, rule.id, &Rule::id);
+  return old != before.rules.end() &&
+         (old->condition.text != rule.condition.text || old->then != rule.then ||
+          old->shadow != rule.shadow || !SameStanding(before, *old, after, rule));
+}
+
 // Days since 1970-01-01, for times before it, too.
 int32_t DayOf(int64_t ts_us) {
   return static_cast<int32_t>(ts_us / kDayUs - (ts_us % kDayUs < 0 ? 1 : 0));
@@ -149,11 +168,8 @@ Result<BacktestRun> BacktestRun::Start(const std::shared_ptr<const CompiledPack>
   impl->old_rules = AddRules(before->pack(), false, out.rules);
   impl->new_rules = AddRules(after->pack(), true, out.rules);
   for (size_t i = 0; i < impl->new_rules.size(); ++i) {
-    const Rule& rule = after->pack().rules[i];
-    const auto old = std::ranges::find(before->pack().rules, rule.id, &Rule::id);
     out.rules[impl->new_rules[i]].reworded =
-        old != before->pack().rules.end() && (old->condition.text != rule.condition.text ||
-                                              old->then != rule.then || old->shadow != rule.shadow);
+        IsReworded(before->pack(), after->pack(), after->pack().rules[i]);
   }
   FUQI_ASSIGN_OR_RETURN(impl->amount, AmountColumn(*after, options.amount));
   if (impl->amount >= 0) {

@@ -57,7 +57,7 @@ struct RuleBacktest {
   bool is_after = false;
   bool shadow_before = false;
   bool shadow_after = false;
-  bool reworded = false;  // condition, action or shadow differ
+  bool reworded = false;  // condition, action, shadow or what it lays down differ
   BothAlerts hits;
 };
 

@@ -81,6 +81,44 @@ class BacktestTest : public SourceFiles {
   const std::shared_ptr<const CompiledPack> after_ = SmallPackWithSources(NewerPack());
 };
 
+TEST_F(BacktestTest, ARuleThatLaysSomethingElseDownIsReworded) {
+  constexpr std::string_view kAccount =
+      "[standing.account]\ncolumns = [\"payer\", \"payee\"]\namount = \"amount\"\n"
+      "reason = { zh = \"受限\", en = \"bound\" }\n";
+  constexpr std::string_view kPerson =
+      "[standing.person]\ncolumns = [\"payer\"]\nreason = { zh = \"受限\", en = \"bound\" }\n";
+  const auto pack_with = [&](const std::string& standing, const std::string& kinds) {
+    const std::string text =
+        SmallPackWith("id = \"large\"", standing.empty() ? "id = \"large\""
+                                                         : fmt::format("id = \"large\"\n"
+                                                                       "standing = {{ {} }}",
+                                                                       standing));
+    return SmallPackWithSources(text + kinds);
+  };
+  const std::string both = fmt::format("{}{}", kAccount, kPerson);
+  const std::string was = R"(kind = "account", subject = "payer", for = "1 day", above = "50.00")";
+  const auto before = pack_with(was, both);
+  const auto reworded = [&](const std::string& standing, const std::string& kinds) {
+    const auto after = pack_with(standing, kinds);
+    Result<BacktestRun> run = BacktestRun::Start(before, after, TestBinder(), {});
+    EXPECT_TRUE(run.has_value()) << run.error().ToString();
+    const Backtest result = run->Finish();
+    EXPECT_FALSE(result.rules[0].reworded);
+    return result.rules[1].reworded;
+  };
+  EXPECT_FALSE(reworded(was, both));
+  EXPECT_FALSE(reworded(was, fmt::format("{}{}", kPerson, kAccount))) << "another number of it";
+  for (const char* is :
+       {"", R"(kind = "person", subject = "payer", for = "1 day")",
+        R"(kind = "account", subject = "payee", for = "1 day", above = "50.00")",
+        R"(kind = "account", subject = "payer", for = "2 days", above = "50.00")",
+        R"(kind = "account", subject = "payer", above = "50.00")",
+        R"(kind = "account", subject = "payer", for = "1 day", above = "51.00")",
+        R"(kind = "account", subject = "payer", for = "1 day", allow = "50.00")"}) {
+    EXPECT_TRUE(reworded(is, both)) << is;
+  }
+}
+
 TEST_F(BacktestTest, GivesWhatARecountOfBothVersionsDecisionsGives) {
   const std::vector<Event> events = RandomPayments(11, 900);
   Labels labels;
