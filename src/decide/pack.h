@@ -145,12 +145,14 @@ struct List {
 // the file's, then what ReferenceChange records put.
 struct Reference {
   std::string name;
-  table::Schema schema;  // the keys, the time, then the values
+  table::Schema schema;                  // the keys, the time, then the values
+  std::vector<std::string> class_paths;  // of each of these: "参考-限额-金额"
   size_t keys = 0;
   Bilingual title;
   std::string file;              // "references/fx.csv"; may be empty
   std::vector<table::Row> rows;  // of the file
   int64_t rows_max = 100'000;
+  int64_t bytes_max = int64_t{64} << 20;  // of all rows: 32 for each value, and its text
   Where where;
 
   // What tells rows apart: the keys and the time.

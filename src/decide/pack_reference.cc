@@ -10,6 +10,7 @@ namespace {
 constexpr std::string_view kReferenceDir = "references/";
 constexpr std::string_view kExtension = ".csv";
 constexpr int64_t kRowsMost = 5'000'000;
+constexpr int64_t kBytesMost = int64_t{2} << 30;
 
 Result<void> ReadColumns(const TomlNode& node, Reference& reference) {
   FUQI_ASSIGN_OR_RETURN(TomlNode key, node.Required<TomlNode>("key"));
@@ -23,21 +24,24 @@ Result<void> ReadColumns(const TomlNode& node, Reference& reference) {
   FUQI_ASSIGN_OR_RETURN(std::string time_name, time.As<std::string>());
   FUQI_ASSIGN_OR_RETURN(TomlNode columns, node.Required<TomlNode>("column"));
   FUQI_ASSIGN_OR_RETURN(std::vector<TomlNode::Entry> entries, columns.Entries());
-  table::Schema all;
+  if (entries.size() > kPackColumnsMax) {
+    return columns.Fail("{} columns; a table may have {}", entries.size(), kPackColumnsMax);
+  }
+  std::vector<EventColumn> all;
   for (const TomlNode::Entry& entry : entries) {
     FUQI_RETURN_IF_ERROR(internal::CheckName(entry));
     FUQI_ASSIGN_OR_RETURN(TomlNode type, entry.value.Required<TomlNode>("type"));
     FUQI_ASSIGN_OR_RETURN(table::Type read, internal::ReadType(type));
-    FUQI_RETURN_IF_ERROR(entry.value.Required<std::string>("class"));
+    FUQI_ASSIGN_OR_RETURN(std::string class_path, internal::RequiredText(entry.value, "class"));
     if (read.id == table::TypeId::kInterval) {
       return type.Fail("a reference has no column of {}", read.ToString());
     }
-    all.push_back({entry.key, read, true});
+    all.push_back({{entry.key, read, true}, std::move(class_path), entry.where});
   }
   // The keys, the time, then the values.
   keys.push_back(time_name);
   for (const std::string& name : keys) {
-    const auto found = std::ranges::find(all, name, &table::Column::name);
+    const auto found = std::ranges::find(all, name, &EventColumn::name);
     const TomlNode& at = name == time_name ? time : key;
     if (found == all.end()) {
       return at.Fail("table '{}' has no column '{}'", reference.name, name);
@@ -49,13 +53,17 @@ Result<void> ReadColumns(const TomlNode& node, Reference& reference) {
                      name, found->type.ToString());
     }
     reference.schema.push_back({name, found->type, false});
+    reference.class_paths.push_back(std::move(found->class_path));
     all.erase(found);
   }
   reference.keys = keys.size() - 1;
   if (reference.keys == 0 || all.empty()) {
     return node.Fail("a reference has a key, a time and at least one value");
   }
-  reference.schema.insert(reference.schema.end(), all.begin(), all.end());
+  for (EventColumn& value : all) {
+    reference.class_paths.push_back(std::move(value.class_path));
+    reference.schema.push_back(std::move(value));
+  }
   return {};
 }
 
@@ -81,6 +89,8 @@ Result<void> internal::ReadReference(const TomlNode::Entry& entry, const PackFil
   FUQI_ASSIGN_OR_RETURN(reference.title, ReadTitle(node));
   FUQI_ASSIGN_OR_RETURN(reference.rows_max,
                         ReadWhole(node, "rows_max", reference.rows_max, 1, kRowsMost));
+  FUQI_ASSIGN_OR_RETURN(reference.bytes_max,
+                        ReadWhole(node, "bytes_max", reference.bytes_max, 1, kBytesMost));
   FUQI_ASSIGN_OR_RETURN(std::optional<TomlNode> file, node.Optional<TomlNode>("file"));
   if (file) {
     FUQI_ASSIGN_OR_RETURN(reference.file, file->As<std::string>());

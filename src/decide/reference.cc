@@ -14,6 +14,25 @@ namespace {
 using table::Datum;
 
 constexpr size_t kTextBytesMax = 1'000;  // of one value
+constexpr uint64_t kValueBytes = 32;     // that one takes in memory, beside its text
+
+uint64_t BytesOf(const table::Row& row) {
+  uint64_t bytes = row.size() * kValueBytes;
+  for (const Datum& value : row.values()) {
+    bytes += value.kind == Datum::Kind::kText ? value.t.size : 0;
+  }
+  return bytes;
+}
+
+Result<void> CheckBounds(const Reference& reference, uint64_t rows, uint64_t bytes) {
+  if (rows > static_cast<uint64_t>(reference.rows_max) ||
+      bytes > static_cast<uint64_t>(reference.bytes_max)) {
+    return Err(ErrorCode::kOutOfRange,
+               "table '{}' would have {} rows of {} bytes; the pack allows {} of {}",
+               reference.name, rows, bytes, reference.rows_max, reference.bytes_max);
+  }
+  return {};
+}
 
 Result<void> CheckValue(const table::Column& column, const Datum& value) {
   if (value.is_null()) {
@@ -100,6 +119,7 @@ Result<std::vector<table::Row>> ReadReferenceCsv(CsvReader& reader, const Refere
   }
   std::vector<table::Row> rows;
   std::set<Bytes> seen;
+  uint64_t bytes = 0;
   for (;;) {
     FUQI_ASSIGN_OR_RETURN(more, reader.Next(fields));
     if (!more) {
@@ -113,12 +133,9 @@ Result<std::vector<table::Row>> ReadReferenceCsv(CsvReader& reader, const Refere
     if (!seen.insert(std::move(id)).second) {
       return Err(ErrorCode::kAlreadyExists, "a second row of this key and time").At(reader.where());
     }
+    bytes += BytesOf(row);
     rows.push_back(std::move(row));
-    if (std::ssize(rows) > reference.rows_max) {
-      return Err(ErrorCode::kOutOfRange, "table '{}' would have {} rows; the pack allows {}",
-                 reference.name, rows.size(), reference.rows_max)
-          .At(reader.where());
-    }
+    FUQI_RETURN_IF_ERROR(CheckBounds(reference, rows.size(), bytes).At(reader.where()));
   }
 }
 
@@ -148,21 +165,33 @@ int64_t ReferenceState::TimeOf(const table::Row& row) const {
 }
 
 Result<void> ReferenceState::CheckRoom(const std::vector<table::Row>& rows) const {
-  size_t size = size_;
+  uint64_t size = size_;
+  uint64_t bytes = bytes_;
   for (const table::Row& row : rows) {
-    const auto found = rows_.find(KeyOf(row.values().first(reference_->keys)));
-    size += found == rows_.end() || !found->second.contains(TimeOf(row));
+    const table::Row* held = Get(row);
+    size += held == nullptr;
+    bytes += BytesOf(row) - (held == nullptr ? 0 : BytesOf(*held));
   }
-  if (size > static_cast<size_t>(reference_->rows_max)) {
-    return Err(ErrorCode::kOutOfRange, "table '{}' would have {} rows; the pack allows {}",
-               reference_->name, size, reference_->rows_max);
+  return CheckBounds(*reference_, size, bytes);
+}
+
+const table::Row* ReferenceState::Get(const table::Row& row) const {
+  const auto found = rows_.find(KeyOf(row.values().first(reference_->keys)));
+  if (found == rows_.end()) {
+    return nullptr;
   }
-  return {};
+  const auto version = found->second.find(TimeOf(row));
+  return version == found->second.end() ? nullptr : &version->second;
 }
 
 void ReferenceState::Put(const table::Row& row) {
-  std::map<int64_t, table::Row>& versions = rows_[KeyOf(row.values().first(reference_->keys))];
-  size_ += versions.insert_or_assign(TimeOf(row), row).second;
+  if (const table::Row* held = Get(row)) {
+    bytes_ -= BytesOf(*held);
+    --size_;
+  }
+  bytes_ += BytesOf(row);
+  ++size_;
+  rows_[KeyOf(row.values().first(reference_->keys))].insert_or_assign(TimeOf(row), row);
 }
 
 const table::Row* ReferenceState::Find(std::span<const Datum> keys, int64_t at_us) const {
@@ -201,6 +230,7 @@ void ReferenceState::Save(ByteWriter& writer) const {
 bool ReferenceState::Restore(ByteReader& reader) {
   rows_.clear();
   size_ = 0;
+  bytes_ = 0;
   const uint64_t count = reader.Varint();
   std::optional<std::pair<std::string, int64_t>> last;
   for (uint64_t i = 0; i < count && reader.ok(); ++i) {

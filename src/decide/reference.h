@@ -36,7 +36,8 @@ class ReferenceState {
   ReferenceState& operator=(ReferenceState&&) = default;
   ReferenceState(const ReferenceState&) = delete;
 
-  // kOutOfRange where the table would have more rows than it may.
+  // kOutOfRange where the table would have more rows or bytes than it may. No two rows are of one
+  // key and time.
   Result<void> CheckRoom(const std::vector<table::Row>& rows) const;
   // The row must pass CheckRow. It takes the place of the row of its key and time.
   void Put(const table::Row& row);
@@ -57,10 +58,13 @@ class ReferenceState {
  private:
   std::string KeyOf(std::span<const table::Datum> keys) const;
   int64_t TimeOf(const table::Row& row) const;
+  // The row of this one's key and time; nullptr if there is none.
+  const table::Row* Get(const table::Row& row) const;
 
   const Reference* reference_;
   boost::unordered_flat_map<std::string, std::map<int64_t, table::Row>> rows_;
   size_t size_ = 0;
+  uint64_t bytes_ = 0;
 };
 
 }  // namespace fuqi::decide

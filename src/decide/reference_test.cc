@@ -152,6 +152,73 @@ TEST(Reference, ARowThatIsPutActsOnTheNextEventAndReplacesTheOneOfItsTime) {
   EXPECT_TRUE(report->holds());
 }
 
+TEST(Reference, HoldsNoMoreRowsAndBytesThanItMay) {
+  // 32 bytes for each of five values, and the texts: the file's rows are of 165, 162 and 166.
+  constexpr int kFileBytes = 165 + 162 + 166;
+  const auto fault_of = [](const std::string& bounds) {
+    const auto compiled = TryCompile(PackWithReference("zh = \"限额\"", bounds + "\nzh = \"限额\""),
+                                     {{"references/limit.csv", std::string(kLimits)}});
+    return compiled ? std::string() : compiled.error().ToString();
+  };
+  EXPECT_EQ(fault_of(fmt::format("bytes_max = {}", kFileBytes)), "");
+  EXPECT_THAT(fault_of(fmt::format("bytes_max = {}", kFileBytes - 1)),
+              testing::HasSubstr("references/limit.csv:4: table 'limit' would have 3 rows of 493 "
+                                 "bytes; the pack allows 100000 of 492"));
+  EXPECT_EQ(fault_of("rows_max = 3"), "");
+  EXPECT_THAT(fault_of("rows_max = 2"), testing::HasSubstr("references/limit.csv:4"));
+
+  const auto pack =
+      MustCompile(PackWithReference("zh = \"限额\"",
+                                    fmt::format("bytes_max = {}\nzh = \"限额\"", kFileBytes + 164)),
+                  {{"references/limit.csv", std::string(kLimits)}});
+  Committed committed(pack->pack());
+  const ReferenceChange fits = Put(*pack, {"b", "x", "2023-11-14 00:00:00", "7.00", "ab"});
+  const ReferenceChange beyond = Put(*pack, {"b", "x", "2023-11-14 00:00:00", "7.00", "abc"});
+  EXPECT_EQ(committed.Validate(beyond).error().code(), ErrorCode::kOutOfRange);
+  ASSERT_TRUE(committed.Validate(fits).has_value());
+  ASSERT_TRUE(committed.Apply(fits, 17).has_value());
+  EXPECT_TRUE(committed.Validate(fits).has_value()) << "in the place of itself";
+  EXPECT_EQ(committed.Validate(beyond).error().code(), ErrorCode::kOutOfRange);
+  EXPECT_EQ(committed.Apply(beyond, 19).error().code(), ErrorCode::kOutOfRange);
+  // Of a row that is replaced nothing counts any more, and a restored table counts the same.
+  ASSERT_TRUE(committed.Apply(Put(*pack, {"a", "x", "2023-11-14 00:00:00", "7.00", "lo"}), 21));
+  Bytes saved;
+  ByteWriter writer(saved);
+  committed.Save(writer);
+  Committed restored(pack->pack());
+  ByteReader reader(saved);
+  ASSERT_TRUE(restored.Restore(reader) && reader.at_end());
+  for (const Committed* each : {&committed, &restored}) {
+    EXPECT_TRUE(each->Validate(beyond).has_value());
+    EXPECT_EQ(each->Validate(Put(*pack, {"b", "x", "2023-11-14 00:00:00", "7.00", "abcd"}))
+                  .error()
+                  .code(),
+              ErrorCode::kOutOfRange);
+  }
+}
+
+TEST(Reference, ATextIsUtf8WithoutNulAndOfBoundedLength) {
+  const auto pack = LimitPack();
+  Committed committed(pack->pack());
+  const auto refusal = [&](std::string text) {
+    ReferenceChange change = Put(*pack, {"a", "x", "2023-11-14 00:00:00", "", ""});
+    change.rows[0].Set(4, Datum::Text(text));
+    const auto valid = committed.Validate(change);
+    return valid ? std::string() : valid.error().ToString();
+  };
+  EXPECT_EQ(refusal(std::string(1'000, 'g')), "");
+  EXPECT_THAT(refusal(std::string(1'001, 'g')), testing::HasSubstr("grade: 1001 bytes"));
+  EXPECT_THAT(refusal({"a\0b", 3}), testing::HasSubstr("grade: the text is not UTF-8"));
+  EXPECT_THAT(refusal("\xff"), testing::HasSubstr("grade: the text is not UTF-8"));
+}
+
+TEST(Reference, KeepsTheClassOfEachColumn) {
+  const auto pack = LimitPack();
+  EXPECT_EQ(pack->pack().references[0].class_paths,
+            (std::vector<std::string>{"客户-账户-编号", "客户-账户-编号", "参考-时间-生效",
+                                      "参考-限额-金额", "参考-限额-等级"}));
+}
+
 TEST(Reference, ChangeGoesBothWaysAsARecord) {
   const ReferenceChange change = Put(*LimitPack(), {"a", "x", "2023-11-14 00:00:00", "7.00", ""});
   EncodedRecord encoded;
@@ -191,6 +258,14 @@ TEST(Reference, NamesWhatIsWrong) {
               HasSubstr("table 'limit' has no column 'x'"));
   EXPECT_THAT(fault(PackWithReference("time = \"since\"", "time = \"grade\"")),
               HasSubstr("the time is a TIMESTAMP"));
+  EXPECT_THAT(fault(PackWithReference("class = \"参考-限额-金额\"", "class = \"\"")),
+              HasSubstr("table.limit.column.most.class"));
+  std::string many;
+  for (size_t i = 0; i <= kPackColumnsMax - 5; ++i) {
+    many += fmt::format("c{} = {{ type = \"INTEGER\", class = \"参考-限额-金额\" }}\n", i);
+  }
+  EXPECT_THAT(fault(PackWithReference("most = { type", many + "most = { type")),
+              HasSubstr("501 columns; a table may have 500"));
   EXPECT_THAT(fault(PackWithReference(), "since,payer,payee,most\n"),
               HasSubstr("references/limit.csv:1: the header must name"));
   EXPECT_THAT(fault(PackWithReference(), "since,payer,payee,most,grade\n2023-11-14,a,x,1.001,\n"),

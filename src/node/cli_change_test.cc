@@ -248,6 +248,11 @@ TEST_F(ListCommand, ImportsRowsOfAReference) {
   dir_.Write("bad.csv", "payer,since,most\nA,2025-01-01,9.00\nB,2025-01-01,x\n");
   EXPECT_EQ(On("reference", "import", {"limit", dir_ / "bad.csv"}).code, 1);
   EXPECT_EQ(Decide("e2"), "freeze") << "nothing of it was put";
+  const Json check = Json::parse(Run({"pack", "check", dir_ / "pack", "--json"}).out);
+  EXPECT_EQ(check["references"][0]["name"], "limit");
+  EXPECT_EQ(
+      check["references"][0]["columns"][0],
+      (Json{{"name", "payer"}, {"type", "VARCHAR"}, {"key", true}, {"class", "客户-账户-编号"}}));
 }
 
 TEST_F(Command, ScreensNamesAndSaysWhy) {

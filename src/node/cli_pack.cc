@@ -70,6 +70,22 @@ OrderedJson ColumnsJson(const decide::Pack& pack) {
   return columns;
 }
 
+OrderedJson ReferencesJson(const decide::Pack& pack) {
+  OrderedJson references = OrderedJson::array();
+  for (const decide::Reference& reference : pack.references) {
+    OrderedJson columns = OrderedJson::array();
+    for (size_t i = 0; i < reference.schema.size(); ++i) {
+      const table::Column& column = reference.schema[i];
+      columns.push_back({{"name", column.name},
+                         {"type", column.type.ToString()},
+                         {"key", i < reference.keys},
+                         {"class", reference.class_paths[i]}});
+    }
+    references.push_back({{"name", reference.name}, {"columns", std::move(columns)}});
+  }
+  return references;
+}
+
 OrderedJson RulesJson(const decide::Pack& pack) {
   OrderedJson rules = OrderedJson::array();
   for (const decide::Rule& rule : pack.rules) {
@@ -115,6 +131,7 @@ OrderedJson CheckJson(const decide::CompiledPack& compiled, bool lineage, Langua
     json["event_tables"].push_back(kind.name);
   }
   json["columns"] = ColumnsJson(pack);
+  json["references"] = ReferencesJson(pack);
   const std::vector<int> levels = LevelsOf(compiled);
   json["features"] = OrderedJson::array();
   for (size_t i = 0; i < pack.features.size(); ++i) {
