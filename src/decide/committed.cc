@@ -73,8 +73,7 @@ Result<void> Committed::CheckForm(const ListChange& change) const {
     FUQI_RETURN_IF_ERROR(CheckEntry(state->list(), entry));
     if (!ids.insert(entry.id()).second) {
       return Err(ErrorCode::kAlreadyExists,
-                 "'{}' twice, with one source and one beginning: which of them holds?",
-                 entry.value);
+                 "two entries of one value, one source and one beginning: which of them holds?");
     }
   }
   for (const ListRemoval& removal : change.removals) {

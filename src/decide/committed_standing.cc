@@ -14,11 +14,16 @@ namespace {
 Result<void> CheckSubject(const StandingKind& kind, const std::string& subject) {
   Result<table::Datum> value = table::ParseText(subject, kind.type);
   if (!value || SubjectOf(*value, kind.type) != subject) {
-    return Err(ErrorCode::kTypeMismatch, "'{}' is no value of type {} as SQL prints it", subject,
+    return Err(ErrorCode::kTypeMismatch, "this is no value of type {} as SQL prints it",
                kind.type.ToString())
         .At({.field = "subject"});
   }
   return {};
+}
+
+// Where a person writes the amount.
+const char* LimitField(const StandingChange& change) {
+  return change.allowance ? "allow" : "above";
 }
 
 }  // namespace
@@ -49,7 +54,7 @@ Result<void> Committed::CheckForm(const StandingChange& change) const {
   }
   FUQI_RETURN_IF_ERROR(CheckSubject(state->kind(), change.subject));
   if (change.op == StandingChange::Op::kSpend) {
-    FUQI_RETURN_IF_ERROR(AmountOf(state->kind(), change).At({.field = "limit"}));
+    FUQI_RETURN_IF_ERROR(AmountOf(state->kind(), change).At({.field = LimitField(change)}));
     return {};
   }
   if (change.op == StandingChange::Op::kSet) {
@@ -57,7 +62,7 @@ Result<void> Committed::CheckForm(const StandingChange& change) const {
       return Err(ErrorCode::kInvalidArgument, "'approve' binds nothing; release what stands")
           .At({.field = "action"});
     }
-    FUQI_RETURN_IF_ERROR(EntryOf(state->kind(), change, 0).At({.field = "limit"}));
+    FUQI_RETURN_IF_ERROR(EntryOf(state->kind(), change, 0).At({.field = LimitField(change)}));
   }
   return {};
 }

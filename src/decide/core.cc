@@ -118,8 +118,7 @@ Result<void> CheckValue(const table::Column& column, const Datum& value) {
       }
       const sql::Bounds bounds = sql::BoundsOf(type);
       if (value.i < bounds.low || value.i > bounds.high) {
-        return Err(ErrorCode::kTypeMismatch, "the value {} does not fit {}",
-                   table::ToText(value, type), type.ToString());
+        return Err(ErrorCode::kTypeMismatch, "the value does not fit {}", type.ToString());
       }
       return {};
     }

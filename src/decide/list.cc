@@ -22,11 +22,11 @@ Result<void> CheckValueText(table::Type type, const std::string& text, std::stri
   FUQI_RETURN_IF_ERROR(CheckText(text, kListValueBytesMax, field));
   Result<Datum> value = table::ParseText(text, type);
   if (!value || text.empty()) {
-    return Err(ErrorCode::kTypeMismatch, "'{}' is no value of a list of {}", text, type.ToString())
+    return Err(ErrorCode::kTypeMismatch, "this is no value of a list of {}", type.ToString())
         .At({.field = std::string(field)});
   }
-  if (std::string written = table::ToText(*value, type); written != text) {
-    return Err(ErrorCode::kTypeMismatch, "'{}' is written '{}' in a list of {}", text, written,
+  if (table::ToText(*value, type) != text) {
+    return Err(ErrorCode::kTypeMismatch, "a value of a list is written as SQL prints one of {}",
                type.ToString())
         .At({.field = std::string(field)});
   }
@@ -149,14 +149,12 @@ Result<void> CheckEntry(table::Type type, const ListEntry& entry) {
   for (const std::string& alias : entry.aliases) {
     FUQI_RETURN_IF_ERROR(CheckValueText(type, alias, "aliases"));
     if (!names.insert(alias).second) {
-      return Err(ErrorCode::kAlreadyExists, "'{}' names the entry twice", alias)
+      return Err(ErrorCode::kAlreadyExists, "an alias or value of the entry is given twice")
           .At({.field = "aliases"});
     }
   }
   if (entry.valid_to_us <= entry.valid_from_us) {
-    return Err(ErrorCode::kInvalidArgument, "the entry ends at {}, which is not after its start {}",
-               table::ToText(Datum::Int(entry.valid_to_us), {table::TypeId::kTimestamp}),
-               table::ToText(Datum::Int(entry.valid_from_us), {table::TypeId::kTimestamp}))
+    return Err(ErrorCode::kInvalidArgument, "the entry does not end after its start")
         .At({.field = "valid_to"});
   }
   return {};
@@ -199,7 +197,7 @@ Result<std::vector<ListEntry>> ReadListCsv(CsvReader& reader, const List& list) 
     FUQI_RETURN_IF_ERROR(CheckEntry(list, entry).At(reader.where()));
     if (!ids.insert(entry.id()).second) {
       return Err(ErrorCode::kAlreadyExists,
-                 "'{}' twice, with one source and one beginning: which of them holds?", entry.value)
+                 "two entries of one value, one source and one beginning: which of them holds?")
           .At(reader.where());
     }
     bytes += static_cast<int64_t>(BytesOf(entry));

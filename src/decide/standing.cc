@@ -319,7 +319,7 @@ Result<int128> AmountOf(const StandingKind& kind, const StandingChange& change) 
   }
   Result<Datum> amount = table::ParseText(change.limit, kind.amount_type);
   if (!amount || amount->is_null()) {
-    return Err(ErrorCode::kTypeMismatch, "'{}' is no value of type {}", change.limit,
+    return Err(ErrorCode::kTypeMismatch, "the amount is no value of type {}",
                kind.amount_type.ToString());
   }
   return amount->i;
