@@ -9,6 +9,7 @@
 #include "node/decision_json.h"
 #include "node/event_json.h"
 #include "node/json_text.h"
+#include "node/print.h"
 #include "node/prove.h"
 #include "node/version.h"
 
@@ -75,19 +76,6 @@ Result<decide::Event> ValidEvent(const decide::CompiledPack& pack, Result<table:
 
 const table::Datum& KeyOf(const decide::CompiledPack& pack, const decide::Event& event) {
   return event.columns[static_cast<size_t>(pack.key_column())];
-}
-
-// As ProblemOf; what is not the client's doing goes to the log.
-Problem Explain(const Error& error, Language language) {
-  Problem problem = ProblemOf(error, language);
-  if (problem.type == ProblemType::kInternal) {
-    LogError("node", "a request failed", {{"error", error.ToString()}});
-  }
-  return problem;
-}
-
-HttpResponse Refusal(const Error& error, Language language) {
-  return ProblemResponse(Explain(error, language), language);
 }
 
 // A decision of whatever version of the pack it was taken under.
@@ -256,13 +244,25 @@ std::optional<HttpResponse> Api::Admit(HttpRequest& head) {
       return ProblemResponse({.type = ProblemType::kUnauthenticated}, head.language);
     }
     head.caller = std::move(caller->name);
-    // SECURITY: ServeVersions.AreRefusedWithTheirPlaceAndNothingChanges.
+    // SECURITY: ServeVersions.EachRouteIsForbiddenToAKeyWithoutItsRole.
     if (route.roles != 0 && (caller->roles & route.roles) == 0) {
       return ProblemResponse({.type = ProblemType::kForbidden}, head.language);
     }
   }
   if (route.method == "POST" && !IsJson(head.content_type)) {
     return ProblemResponse({.type = ProblemType::kUnsupportedMediaType}, head.language);
+  }
+  if (route.id == RouteId::kPropose) {
+    // SECURITY: large bodies, but few: ServeVersions.OnlySoManyProposalsAreReceivedAtATime.
+    if (proposals_.fetch_add(1) >= kProposalsAtOnce) {
+      proposals_.fetch_sub(1);
+      return ProblemResponse(
+          {.type = ProblemType::kOverloaded,
+           .detail = Say(head.language, "{} proposals are under way already", kProposalsAtOnce)},
+          head.language);
+    }
+    head.admitted = std::shared_ptr<void>(&proposals_, [this](void*) { proposals_.fetch_sub(1); });
+    head.body_bytes_max = bounds_.proposal_bytes;
   }
   return std::nullopt;
 }
@@ -327,11 +327,18 @@ void Api::Handle(HttpRequest request, Reply reply) {
   }
 }
 
-HttpResponse Api::Refuse(HttpFault fault, Language language) {
+HttpResponse Api::Refuse(HttpFault fault, size_t route, Language language) {
   static constexpr std::array<ProblemType, 5> kTypes = {
       ProblemType::kMalformedRequest, ProblemType::kRequestTimeout, ProblemType::kBodyTooLarge,
       ProblemType::kHeaderTooLarge, ProblemType::kOutcomeUnknown};
-  return ProblemResponse({.type = kTypes[static_cast<size_t>(fault)]}, language);
+  Problem problem{.type = kTypes[static_cast<size_t>(fault)]};
+  if (fault == HttpFault::kBodyTooLarge) {
+    const bool proposes = route < kRoutes.size() && kRoutes[route].id == RouteId::kPropose;
+    problem.detail =
+        Say(language, "the node's configuration bounds the body by {} in [local.bounds]",
+            proposes ? "proposal_bytes" : "body_bytes");
+  }
+  return ProblemResponse(problem, language);
 }
 
 void Api::Answered(size_t route, const std::string& caller, int status, int64_t elapsed_ns) {
@@ -372,11 +379,7 @@ void Api::Decide(HttpRequest request, const ServedPack& served, Reply reply) {
   Result<EventJson::Events> parsed =
       parser.Parse(version->pack->event_schema(), request.body, bounds_.items);
   if (!parsed) {
-    Problem problem = ProblemOf(parsed.error(), language);
-    if (parsed.error().code() == ErrorCode::kResourceExhausted) {
-      problem.type = ProblemType::kBodyTooLarge;
-    }
-    return Send(reply, ProblemResponse(problem, language));
+    return Send(reply, BodyRefusal(parsed.error(), language, Refusal));
   }
   auto gathering = std::make_shared<Gathering>(parsed->rows.size());
   auto finish = [gathering, array = parsed->array, &served, version, language,

@@ -6,6 +6,7 @@
 // own thread.
 
 #include <array>
+#include <atomic>
 #include <memory>
 #include <optional>
 #include <string>
@@ -62,7 +63,7 @@ inline constexpr std::array<Route, 18> kRoutes = {{
     {RouteId::kChangeReference, "POST", "/v1/packs/{pack}/references/{reference}", true,
      static_cast<Roles>(Role::kList)},
     {RouteId::kChangeStanding, "POST", "/v1/packs/{pack}/standing", true,
-     static_cast<Roles>(Role::kList)},
+     static_cast<Roles>(Role::kStanding)},
     {RouteId::kGetStanding, "GET", "/v1/packs/{pack}/standing"},
     {RouteId::kPropose, "POST", "/v1/packs/{pack}/versions", true,
      static_cast<Roles>(Role::kPropose)},
@@ -87,9 +88,13 @@ std::string_view OpenApiJson();
 
 enum class AccessLog : uint8_t { kOff, kErrors, kAll };
 
+// Each may bring a whole pack: from its first byte to its answer it counts as one of so many.
+inline constexpr int kProposalsAtOnce = 4;
+
 struct ApiBounds {
-  size_t items = 1000;        // events of one request
-  int64_t decide_ms = 1'000;  // an event not decided by then gets the default action
+  size_t items = 1000;                 // events of one request
+  uint64_t proposal_bytes = 16 << 20;  // of the body of a proposed version
+  int64_t decide_ms = 1'000;           // an event not decided by then gets the default action
 };
 
 struct ServedPack {
@@ -106,7 +111,7 @@ class Api final : public HttpHandler {
 
   std::optional<HttpResponse> Admit(HttpRequest& head) override;
   void Handle(HttpRequest request, Reply reply) override;
-  HttpResponse Refuse(HttpFault fault, Language language) override;
+  HttpResponse Refuse(HttpFault fault, size_t route, Language language) override;
   void Answered(size_t route, const std::string& caller, int status, int64_t elapsed_ns) override;
 
   // Stops every pack (PackRunner::Stop); the first error.
@@ -140,6 +145,7 @@ class Api final : public HttpHandler {
   HttpResponse Ready(Language language) const;
   HttpResponse RenderMetrics() const;
 
+  std::atomic<int> proposals_{0};  // under way: until they are answered
   std::vector<ServedPack> packs_;
   const ApiKeys keys_;
   const ApiBounds bounds_;

@@ -1,36 +1,37 @@
 #include "node/api_change.h"
 
+#include <charconv>
+
 #include "node/api.h"
-#include "node/problem.h"
 
 namespace fuqi::node {
 
-HttpResponse ChangeRefusal(const Error& error, Language language) {
-  Problem problem = ProblemOf(error, language);
-  switch (error.code()) {
+namespace {
+
+std::optional<ProblemType> TypeOf(ErrorCode code) {
+  switch (code) {
     case ErrorCode::kNotFound:
-      problem = {.type = ProblemType::kNoSuchList, .detail = error.message(language)};
-      break;
+      return ProblemType::kNoSuchList;
     case ErrorCode::kAlreadyExists:
-      problem.detail = error.message(language);
-      [[fallthrough]];
     case ErrorCode::kInvalidArgument:
     case ErrorCode::kTypeMismatch:
     case ErrorCode::kOutOfRange:
-      problem.type = ProblemType::kInvalidChange;
-      problem.field = error.where() ? error.where()->field : "";
-      break;
+      return ProblemType::kInvalidChange;
     case ErrorCode::kConflict:
-      problem.type = ProblemType::kChangeIdTaken;
-      break;
+      return ProblemType::kChangeIdTaken;
     default:
-      break;
+      return std::nullopt;
   }
-  return ProblemResponse(problem, language);
+}
+
+}  // namespace
+
+HttpResponse ChangeRefusal(const Error& error, Language language) {
+  return ProblemResponse(Explain(error, language, TypeOf(error.code())), language);
 }
 
 void SubmitChange(PackRunner& runner, decide::Change change, const HttpRequest& request,
-                  HttpResponse (*refuse)(const Error&, Language), Reply reply) {
+                  Refuse refuse, Reply reply) {
   std::vector<Job> jobs(1);
   jobs[0].what = std::move(change);
   jobs[0].started_ns = request.started_ns;
@@ -64,6 +65,12 @@ bool ReadQuery(std::string_view query,
     }
   }
   return true;
+}
+
+bool ReadLimit(const std::string& text, size_t& limit) {
+  const char* const end = text.data() + text.size();
+  const auto [read, bad] = std::from_chars(text.data(), end, limit);
+  return bad == std::errc() && read == end && limit >= 1 && limit <= kPageMost;
 }
 
 }  // namespace fuqi::node

@@ -1,8 +1,6 @@
 // What the server answers about lists and references: changes that act on the next event, and what
 // lists hold.
 
-#include <charconv>
-
 #include "node/api.h"
 #include "node/api_change.h"
 #include "node/event_json.h"
@@ -11,8 +9,6 @@
 
 namespace fuqi::node {
 namespace {
-
-constexpr size_t kPageMost = 1'000;
 
 // A place among a list's entries, for the next page.
 std::string Cursor(const decide::ListEntryId& id) {
@@ -56,10 +52,7 @@ Result<Asked> ReadAsked(std::string_view query) {
       }
       return id.has_value();
     }
-    const char* const end = text.data() + text.size();
-    const auto [read, bad] = std::from_chars(text.data(), end, asked.limit);
-    return name == "limit" && bad == std::errc() && read == end && asked.limit >= 1 &&
-           asked.limit <= kPageMost;
+    return name == "limit" && ReadLimit(text, asked.limit);
   });
   if (!good) {
     return Err(ErrorCode::kInvalidArgument,
@@ -78,7 +71,8 @@ void Api::ChangeList(const HttpRequest& request, const ServedPack& served, const
   change.head = {request.caller, clock_.NowUs(), request.idempotency_key};
   change.list = list;
   if (Result<void> parsed = ParseListChange(request.body, change); !parsed) {
-    return reply([error = parsed.error(), language] { return ChangeRefusal(error, language); });
+    return reply(
+        [error = parsed.error(), language] { return BodyRefusal(error, language, ChangeRefusal); });
   }
   SubmitChange(*served.runner, std::move(change), request, ChangeRefusal, std::move(reply));
 }
@@ -87,7 +81,7 @@ void Api::ChangeReference(HttpRequest request, const ServedPack& served,
                           const std::string& reference, Reply reply) {
   const Language language = request.language;
   auto refuse = [&](const Error& error) {
-    reply([error, language] { return ChangeRefusal(error, language); });
+    reply([error, language] { return BodyRefusal(error, language, ChangeRefusal); });
   };
   const std::shared_ptr<const PackVersion> version = served.runner->version();
   const decide::Reference* known = version->pack->pack().FindReference(reference);
@@ -130,8 +124,11 @@ HttpResponse Api::GetList(const ServedPack& served, const std::string& list,
   Result<table::Datum> value = table::Datum::Null();
   if (asked->value) {
     value = table::ParseText(*asked->value, known->type);
-    if (!value) {
-      return ChangeRefusal(value.error(), request.language);
+    if (!value) {  // whose error would repeat it
+      return ChangeRefusal(
+          Err(ErrorCode::kTypeMismatch, "this is no value of a list of {}", known->type.ToString())
+              .At({.field = "value"}),
+          request.language);
     }
   }
   std::vector<decide::ListState::Held> page;

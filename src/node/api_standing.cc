@@ -1,8 +1,6 @@
 // What the server answers about standing actions: changes that act on the next event, and what
 // stands.
 
-#include <charconv>
-
 #include "node/api.h"
 #include "node/api_change.h"
 #include "node/standing_json.h"
@@ -10,19 +8,15 @@
 namespace fuqi::node {
 namespace {
 
-constexpr size_t kPageMost = 1'000;
-
 HttpResponse StandingRefusal(const Error& error, Language language) {
-  Problem problem{.detail = error.message(language),
-                  .field = error.where() ? error.where()->field : ""};
-  if (error.code() == ErrorCode::kNotFound) {
-    problem.type = ProblemType::kNoSuchStanding;
-  } else if (error.code() == ErrorCode::kAlreadyExists) {
-    problem.type = ProblemType::kStandsAlready;
-  } else {
-    return ChangeRefusal(error, language);
+  switch (error.code()) {
+    case ErrorCode::kNotFound:
+      return ProblemResponse(Explain(error, language, ProblemType::kNoSuchStanding), language);
+    case ErrorCode::kAlreadyExists:
+      return ProblemResponse(Explain(error, language, ProblemType::kStandsAlready), language);
+    default:
+      return ChangeRefusal(error, language);
   }
-  return ProblemResponse(problem, language);
 }
 
 // What a client asks of a kind's subjects.
@@ -48,10 +42,7 @@ Result<Asked> ReadAsked(std::string_view query) {
       asked.after = text;
       return true;
     }
-    const char* const end = text.data() + text.size();
-    const auto [read, bad] = std::from_chars(text.data(), end, asked.limit);
-    return name == "limit" && bad == std::errc() && read == end && asked.limit >= 1 &&
-           asked.limit <= kPageMost;
+    return name == "limit" && ReadLimit(text, asked.limit);
   });
   if (!good || asked.kind.empty()) {
     return Err(ErrorCode::kInvalidArgument,
@@ -69,7 +60,7 @@ void Api::ChangeStanding(HttpRequest request, const ServedPack& served, Reply re
   change.head = {request.caller, clock_.NowUs(), request.idempotency_key};
   if (Result<void> parsed = ParseStandingChange(request.body, served.name, change); !parsed) {
     return reply([error = parsed.error(), language = request.language] {
-      return StandingRefusal(error, language);
+      return BodyRefusal(error, language, StandingRefusal);
     });
   }
   SubmitChange(*served.runner, std::move(change), request, StandingRefusal, std::move(reply));

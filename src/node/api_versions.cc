@@ -6,8 +6,8 @@
 namespace fuqi::node {
 namespace {
 
-ProblemType TypeOf(ErrorCode code, ProblemType otherwise) {
-  switch (code) {
+std::optional<ProblemType> TypeOf(const Error& error) {
+  switch (error.code()) {
     case ErrorCode::kNotFound:
       return ProblemType::kNoSuchVersion;
     case ErrorCode::kPermissionDenied:
@@ -21,18 +21,22 @@ ProblemType TypeOf(ErrorCode code, ProblemType otherwise) {
     case ErrorCode::kOutOfRange:
     case ErrorCode::kUnsupported:
       return ProblemType::kInvalidVersion;
+    case ErrorCode::kParse:
+    case ErrorCode::kTypeMismatch:
+    case ErrorCode::kResourceExhausted:
+      // Of a file of the pack; elsewhere they are the body's, or a queue's.
+      return error.where() && !error.where()->file.empty()
+                 ? std::optional(ProblemType::kInvalidVersion)
+                 : std::nullopt;
     default:
-      return otherwise;
+      return std::nullopt;
   }
 }
 
 HttpResponse VersionRefusal(const Error& error, Language language) {
-  Problem problem = ProblemOf(error, language);
-  problem.type = TypeOf(error.code(), problem.type);
-  if (problem.type != ProblemType::kInternal && problem.type != ProblemType::kUnavailable) {
-    // With the file, line and column of a pack's text.
-    problem.detail = error.ToString(language);
-    problem.field = error.where() ? error.where()->field : "";
+  Problem problem = Explain(error, language, TypeOf(error));
+  if (!problem.detail.empty()) {
+    problem.detail = error.ToString(language);  // with the file, line and column of a pack's text
   }
   return ProblemResponse(problem, language);
 }
@@ -48,6 +52,10 @@ HttpResponse Json(const OrderedJson& json, bool repeated = false) {
 
 void SendRefusal(const Reply& reply, const Error& error, Language language) {
   reply([error, language] { return VersionRefusal(error, language); });
+}
+
+void SendBodyRefusal(const Reply& reply, const Error& error, Language language) {
+  reply([error, language] { return BodyRefusal(error, language, VersionRefusal); });
 }
 
 }  // namespace
@@ -86,7 +94,7 @@ void Api::HandleVersions(HttpRequest request, const ServedPack& served, RouteId 
   }
   const Result<std::string> reason = ParseReason(request.body);
   if (!reason) {
-    return SendRefusal(reply, reason.error(), language);
+    return SendBodyRefusal(reply, reason.error(), language);
   }
   const auto kind = id == RouteId::kApprove ? decide::ProposalStep::Kind::kApproved
                                             : decide::ProposalStep::Kind::kWithdrawn;
@@ -107,11 +115,11 @@ void Api::Propose(const HttpRequest& request, const ServedPack& served, Reply re
   Proposing proposing;
   proposing.by = request.caller;
   if (Result<void> parsed = ParseProposing(request.body, proposing); !parsed) {
-    return SendRefusal(reply, parsed.error(), language);
+    return SendBodyRefusal(reply, parsed.error(), language);
   }
   served.publisher->Propose(
-      std::move(proposing),
-      [this, &served, language, reply = std::move(reply)](Result<Proposed> proposed) {
+      std::move(proposing), [this, &served, language, reply = std::move(reply),
+                             admitted = request.admitted](Result<Proposed> proposed) {
         if (!proposed) {
           return SendRefusal(reply, proposed.error(), language);
         }

@@ -17,7 +17,8 @@
 namespace fuqi::node {
 namespace {
 
-// SECURITY: a core dump would hold keys and customers' data; Serve.LeavesNoCoreDump.
+// SECURITY: a core dump would hold keys and customers' data. Test:
+// ServeKill.EndsInOrderOnSigtermAndLeavesNoCoreDump.
 void ForbidCoreDumps() {
   const rlimit none{0, 0};
   setrlimit(RLIMIT_CORE, &none);
@@ -100,7 +101,7 @@ void AddServeCommands(Cli& cli) {
   make->add_option("NAME", *name, cli.Text("Name of the caller"))->required();
   make->add_option("--role", *roles,
                    cli.Text("What it may do beside asking (default: decide and list)"))
-      ->type_name("decide|list|propose|approve");
+      ->type_name("decide|list|standing|propose|approve");
 }
 
 }  // namespace fuqi::node

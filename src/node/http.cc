@@ -361,9 +361,11 @@ asio::awaitable<HttpServer::Impl::Received> HttpServer::Impl::Receive(Session& s
     request.idempotency_key = std::string_view(head["Idempotency-Key"]);
     request.language = LanguageFromHeader(head[http::field::accept_language]);
     received.response = handler.Admit(request);
-    parser.body_limit(bounds.body_bytes);
+    const uint64_t body_bytes =
+        request.body_bytes_max > 0 ? request.body_bytes_max : bounds.body_bytes;
+    parser.body_limit(body_bytes);
     const bool body_follows = !received.response && !parser.is_done();
-    if (body_follows && parser.content_length().value_or(0) > bounds.body_bytes) {
+    if (body_follows && parser.content_length().value_or(0) > body_bytes) {
       error = http::error::body_limit;
     } else if (body_follows) {
       if (beast::iequals(head[http::field::expect], "100-continue")) {
@@ -375,8 +377,8 @@ asio::awaitable<HttpServer::Impl::Received> HttpServer::Impl::Receive(Session& s
   }
   received.gone = error && !session.expired && !IsProtocolError(error);
   if (error) {
-    received.response =
-        handler.Refuse(session.expired ? HttpFault::kTimeout : FaultOf(error), request.language);
+    received.response = handler.Refuse(session.expired ? HttpFault::kTimeout : FaultOf(error),
+                                       request.route, request.language);
   }
   received.whole = !error && parser.is_done();
   received.keep_alive = received.whole && parser.keep_alive();
@@ -392,13 +394,14 @@ asio::awaitable<HttpResponse> HttpServer::Impl::Answer(Shard& shard,
   ++session->exchange;
   session->answer.reset();
   const Language language = request.language;
+  const size_t route = request.route;
   handler.Handle(std::move(request), ReplyTo(shard, session));
   while (!session->answer && !session->expired) {
     co_await session->wake.async_wait(kAwait);
   }
   ++session->exchange;
   co_return session->answer ? *std::exchange(session->answer, std::nullopt)
-                            : handler.Refuse(HttpFault::kNoAnswer, language);
+                            : handler.Refuse(HttpFault::kNoAnswer, route, language);
 }
 
 // One request after another, until the client or a bound ends it.

@@ -42,6 +42,8 @@ struct HttpRequest {
   int64_t started_ns = 0;                  // MonotonicNs at its first byte
   size_t route = SIZE_MAX;                 // set by Admit: its number among the handler's routes
   std::string caller;                      // set by Admit: who authenticated
+  uint64_t body_bytes_max = 0;             // set by Admit: a bound of its own; 0: the server's
+  std::shared_ptr<void> admitted;          // set by Admit: lives as long as the request
 };
 
 struct HttpResponse {
@@ -70,7 +72,8 @@ class HttpHandler {
   // With everything but the body. An answer here refuses the request; the body is then not read.
   virtual std::optional<HttpResponse> Admit(HttpRequest& head) = 0;
   virtual void Handle(HttpRequest request, Reply reply) = 0;
-  virtual HttpResponse Refuse(HttpFault fault, Language language) = 0;
+  // `route`: SIZE_MAX where it is not known.
+  virtual HttpResponse Refuse(HttpFault fault, size_t route, Language language) = 0;
   // An answer is about to be sent: for metrics and the access log.
   virtual void Answered(size_t route, const std::string& caller, int status,
                         int64_t elapsed_ns) = 0;

@@ -40,7 +40,7 @@ class Echo final : public HttpHandler {
     }
     reply([response] { return response; });
   }
-  HttpResponse Refuse(HttpFault fault, Language) override {
+  HttpResponse Refuse(HttpFault fault, size_t, Language) override {
     static constexpr int kStatus[] = {400, 408, 413, 431, 504};
     HttpResponse response;
     response.status = kStatus[static_cast<size_t>(fault)];

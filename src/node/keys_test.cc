@@ -23,10 +23,15 @@ TEST(ApiKeys, TellsWhatAKeyMayDo) {
   const Result<NewKey> old = MakeKey("old");
   const Result<NewKey> officer = MakeKey("officer", {"propose", "approve"});
   ASSERT_TRUE(old && officer);
+  const Result<NewKey> desk = MakeKey("desk", {"standing"});
+  ASSERT_TRUE(desk);
   EXPECT_EQ(MakeKey("a", {"rule"}).error().code(), ErrorCode::kUsage);
-  const Result<ApiKeys> keys = ApiKeys::Parse(old->line + "\n" + officer->line, "f");
+  const Result<ApiKeys> keys =
+      ApiKeys::Parse(old->line + "\n" + officer->line + "\n" + desk->line, "f");
   ASSERT_TRUE(keys) << keys.error().ToString();
-  EXPECT_EQ(keys->Caller("Bearer " + old->key)->roles, Role::kDecide | Role::kList);
+  EXPECT_EQ(keys->Caller("Bearer " + old->key)->roles, Role::kDecide | Role::kList)
+      << "as keys made before there were roles, and no more";
+  EXPECT_EQ(keys->Caller("Bearer " + desk->key)->roles, static_cast<Roles>(Role::kStanding));
   EXPECT_EQ(keys->Caller("Bearer " + officer->key)->roles, Role::kPropose | Role::kApprove);
   for (const char* roles : {":", ":decide,", ":decide,rule", ":Decide", ":decide:list"}) {
     EXPECT_FALSE(ApiKeys::Parse(old->line + roles, "f")) << roles;

@@ -19,8 +19,8 @@ OrderedJson HeldJson(const decide::ListState::Held& held);
 std::string ValidityText(const decide::ListEntry& entry, Language language);
 
 // {"put": [entry, …], "remove": [{"value","source","valid_from"}, …]}: at least one of them. A
-// value may be a string, a whole number or a boolean. kParse: no such JSON; kInvalidArgument: an
-// unknown or missing member, a time that is none. `head` and `list` are left as they are.
+// value may be a string, a whole number or a boolean. As ParseBody; kInvalidArgument: an unknown or
+// missing member, a time that is none. `head` and `list` are left as they are.
 Result<void> ParseListChange(std::string_view json, decide::ListChange& change);
 
 }  // namespace fuqi::node

@@ -2,6 +2,7 @@
 
 #include <array>
 
+#include "base/log.h"
 #include "base/messages.h"
 #include "node/json_text.h"
 #include "node/print.h"
@@ -102,10 +103,12 @@ std::string_view ProblemName(ProblemType type) { return RowOf(type).name; }
 
 int ProblemStatus(ProblemType type) { return RowOf(type).status; }
 
-Problem ProblemOf(const Error& error, Language language) {
+Problem Explain(const Error& error, Language language, std::optional<ProblemType> type) {
   Problem problem;
-  problem.type = TypeOf(error.code());
-  if (problem.type != ProblemType::kInternal && problem.type != ProblemType::kUnavailable) {
+  problem.type = type.value_or(TypeOf(error.code()));
+  if (problem.type == ProblemType::kInternal) {
+    LogError("node", "a request failed", {{"error", error.ToString()}});
+  } else if (problem.type != ProblemType::kUnavailable) {
     problem.detail = error.message(language);
     if (const std::optional<Where>& where = error.where()) {
       problem.field = where->field;
@@ -150,6 +153,16 @@ HttpResponse ProblemResponse(const Problem& problem, Language language) {
   }
   response.body = ProblemJson(problem, language);
   return response;
+}
+
+HttpResponse Refusal(const Error& error, Language language) {
+  return ProblemResponse(Explain(error, language), language);
+}
+
+HttpResponse BodyRefusal(const Error& error, Language language, Refuse otherwise) {
+  return error.code() == ErrorCode::kResourceExhausted
+             ? ProblemResponse(Explain(error, language, ProblemType::kBodyTooLarge), language)
+             : otherwise(error, language);
 }
 
 }  // namespace fuqi::node

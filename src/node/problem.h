@@ -3,6 +3,7 @@
 // What went wrong with a request, as RFC 9457 problem details: a stable type, a title in the
 // client's language, and what would be right.
 
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -56,13 +57,19 @@ struct Problem {
   std::string action;  // kDefaultAction: what to do
 };
 
-// An error of the modules below as a client is told it. What is not the client's doing is kInternal
-// without detail: that is for the log.
-Problem ProblemOf(const Error& error, Language language);
+// An error of the modules below as a client is told it, of the type given or else of its code's.
+// What is not the client's doing is kInternal without detail: that goes to the log.
+Problem Explain(const Error& error, Language language, std::optional<ProblemType> type = {});
 
 // One JSON object.
 std::string ProblemJson(const Problem& problem, Language language);
 // application/problem+json; with Retry-After where trying again may help.
 HttpResponse ProblemResponse(const Problem& problem, Language language);
+
+// How a route tells an error.
+using Refuse = HttpResponse (*)(const Error& error, Language language);
+HttpResponse Refusal(const Error& error, Language language);
+// An error of reading a body: a bound that was reached is the body's and no queue's (413, not 429).
+HttpResponse BodyRefusal(const Error& error, Language language, Refuse otherwise);
 
 }  // namespace fuqi::node

@@ -91,7 +91,8 @@ TEST_F(Serve, RefusesAChangeThatAListCannotTakeAndMakesNoneOfIt) {
     EXPECT_EQ(problem.value("field", ""), field) << response.body;
   };
   refused("{", 400, "malformed-json", "");
-  refused("[]", 422, "invalid-change", "");
+  refused("[]", 400, "malformed-json", "");
+  refused(R"({"put":[],"put":[]})", 400, "malformed-json", "put");
   refused("{}", 422, "invalid-change", "");
   refused(R"({"put":{}})", 422, "invalid-change", "put");
   refused(R"({"put":[{"value":"x"},{"source":"s"}]})", 422, "invalid-change", "put[2].value");
@@ -206,6 +207,8 @@ TEST_F(Serve, RefusesContradictoryStandingByNameAndLeavesWhatStands) {
   refused(set(R"("action":"freeze","allow":"6.00","from":"2026-01-01T00:00:00Z")"), 422,
           "invalid-change", "from");
   refused(set(R"("action":"freeze","allow":"-6.00")"), 422, "invalid-change", "allow");
+  refused(set(R"("action":"freeze","allow":"much")"), 422, "invalid-change", "allow");
+  refused(set(R"("action":"freeze","above":"much")"), 422, "invalid-change", "above");
   refused(set(R"("action":"freeze","until":"soon")"), 422, "invalid-change", "until");
   refused(set(R"("action":"approve")"), 422, "invalid-change", "action");
   refused(set(R"("action":"halt")"), 422, "invalid-change", "action");
@@ -292,9 +295,72 @@ most = { type = "DECIMAL(18,2)", class = "参考-限额-金额" }
   EXPECT_EQ(TypeOf(bad), "invalid-change");
   EXPECT_EQ(Json::parse(bad.body)["field"], "[2].since");
   EXPECT_EQ(TypeOf(Ask("POST", "/v1/packs/small/references/limits", "[]")), "no-such-list");
+  std::string many = "[";
+  for (int i = 0; i <= 1000; ++i) {
+    many +=
+        fmt::format(R"({}{{"payer":"{}","since":"2025-01-01T00:00:00Z"}})", i == 0 ? "" : ",", i);
+  }
+  const TestResponse large = Ask("POST", kLimit, many + "]");
+  EXPECT_EQ(large.status, 413) << "sending it again would not help";
+  EXPECT_EQ(TypeOf(large), "body-too-large");
   server_.reset();
   Start();
   EXPECT_EQ(most("t3"), "5.00") << "after a restart";
+}
+
+TEST_F(Serve, TellsNoValueBackThatAChangeOrAnEventHolds) {
+  dir_.Write("packs/small/pack.toml",
+             PackWithStanding() +
+                 "\n[list.numbers]\ntype = \"BIGINT\"\n[list.names]\ntype = "
+                 "\"VARCHAR\"\n[list.days]\ntype = \"DATE\"\n");
+  Start();
+  // Each asks for something wrong, near values that are nobody's business: of 2999 or with
+  // "secret".
+  const std::string names = "/v1/packs/small/lists/names";
+  const std::string numbers = "/v1/packs/small/lists/numbers";
+  auto set = [](const std::string& more) {
+    return R"({"op":"set","kind":"account","subject":"secret","action":"hold","reason":"r",)" +
+           more + "}";
+  };
+  struct Case {
+    std::string path;
+    std::string body;
+  };
+  const std::vector<Case> cases = {
+      {kDecisions, EventJsonText("e", "secret")},
+      {kDecisions, EventJsonText("e", "29992999299929992999")},
+      {kDecisions, R"({"id":"secret","ts":"2999-12-31 secret","payer":"secret","amount":1})"},
+      {kDecisions, R"({"id":"secret","ts":"2999-01-01T00:00:00Z","payer":"secret","amount":"x"})"},
+      {kDecisions, R"({"id":"secret","id":"secret2"})"},
+      {numbers, R"({"put":[{"value":"secret"}]})"},
+      {numbers, R"({"put":[{"value":"02999"}]})"},
+      {numbers, R"({"put":[{"value":1,"aliases":["secret"]}]})"},
+      {numbers, R"({"remove":[{"value":"secret"}]})"},
+      {"/v1/packs/small/lists/days", R"({"put":[{"value":"2999/01/01"}]})"},
+      {names, R"({"put":[{"value":"secret","aliases":["secret"]}]})"},
+      {names, R"({"put":[{"value":"secret"},{"value":"secret"}]})"},
+      {names, R"({"put":[{"value":"secret","valid_from":"2999-02-02","valid_to":"2999-01-01"}]})"},
+      {names, R"({"put":[{"value":"secret","valid_from":"2999-02-31"}]})"},
+      {kStanding, set(R"("above":"secret")")},
+      {kStanding, set(R"("allow":"2999.999")")},
+      {kStanding, set(R"("allow":"-2999")")},
+      {kStanding, R"({"op":"release","kind":"account","subject":"secret","reason":"secret"})"},
+      {kStanding, R"({"op":"undo","decision_id":"secret","reason":"secret"})"},
+  };
+  for (const Case& c : cases) {
+    for (const char* language : {"en", "zh"}) {
+      const TestResponse response =
+          Ask("POST", c.path, c.body, fmt::format("Accept-Language: {}\r\n", language));
+      EXPECT_GE(response.status, 400) << c.body;
+      EXPECT_EQ(response.body.find("secret"), std::string::npos) << response.body;
+      EXPECT_EQ(response.body.find("2999"), std::string::npos) << response.body;
+    }
+  }
+  const TestResponse asked = Get(numbers + "?value=secret");
+  EXPECT_EQ(TypeOf(asked), "invalid-change");
+  EXPECT_EQ(asked.body.find("secret"), std::string::npos) << asked.body;
+  const std::string log = Log();
+  EXPECT_EQ(log.find("secret"), std::string::npos) << log;
 }
 
 TEST_F(Serve, AnswersAChangeOnlyWhenItIsOnDisk) {

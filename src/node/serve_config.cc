@@ -109,6 +109,7 @@ Result<void> ReadBounds(const TomlNode& local, ServeConfig& config) {
   const Bounds bounds(table);
   HttpBounds& http = config.http.bounds;
   FUQI_RETURN_IF_ERROR(bounds.Count("body_bytes", 1024, kGiB, http.body_bytes));
+  FUQI_RETURN_IF_ERROR(bounds.Count("proposal_bytes", 1024, kGiB, config.api.proposal_bytes));
   FUQI_RETURN_IF_ERROR(bounds.Count("header_bytes", 1024, 1 << 20, http.header_bytes));
   FUQI_RETURN_IF_ERROR(bounds.Count("connections", 1, 100'000, http.connections));
   FUQI_RETURN_IF_ERROR(bounds.Time("request_time", kShort, kLong, http.request_ms));

@@ -37,7 +37,8 @@ class ServeConfigFile : public testing::Test {
 TEST_F(ServeConfigFile, ReadsEveryKey) {
   Result<ServeConfig> config = Load(With(
       "tls_min = \"1.2\"\nio_threads = 2\naccess_log = \"all\"",
-      "[local.bounds]\nbody_bytes = 4096\nheader_bytes = 2048\nconnections = 7\nrequest_time = \"2 "
+      "[local.bounds]\nbody_bytes = 4096\nproposal_bytes = 8192\nheader_bytes = 2048\nconnections "
+      "= 7\nrequest_time = \"2 "
       "s\"\nidle_time = \"3 s\"\ndecide_time = \"40 ms\"\nanswer_time = \"5 s\"\ndrain_time = \"6 "
       "s\"\nitems = 8\nqueue = 9\nshed_queue = 10\nbatch = 11\nsnapshot_every = 12\nsegment_bytes "
       "= "
@@ -51,6 +52,7 @@ TEST_F(ServeConfigFile, ReadsEveryKey) {
   EXPECT_TRUE(config->http.tls->allow_tls12);
   EXPECT_EQ(config->http.io_threads, 2);
   EXPECT_EQ(config->http.bounds.body_bytes, 4096u);
+  EXPECT_EQ(config->api.proposal_bytes, 8192u);
   EXPECT_EQ(config->http.bounds.header_bytes, 2048u);
   EXPECT_EQ(config->http.bounds.connections, 7);
   EXPECT_EQ(config->http.bounds.request_ms, 2000);

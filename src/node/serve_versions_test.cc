@@ -59,6 +59,9 @@ class ServeVersions : public testing::Test {
     std::string lines;
     for (const auto& [name, roles] :
          std::map<std::string, std::vector<std::string>>{{"bank", {"decide"}},
+                                                         {"lars", {"list"}},
+                                                         {"stan", {"standing"}},
+                                                         {"vera", {"approve"}},
                                                          {"anna", {"propose", "approve"}},
                                                          {"bert", {"propose", "approve"}},
                                                          {"carl", {"propose"}}}) {
@@ -240,6 +243,107 @@ TEST_F(ServeVersions, AreRefusedWithTheirPlaceAndNothingChanges) {
             "no-such-version");
   EXPECT_EQ(TypeOf(Ask("anna", "POST", kDecisions, EventText("1"))), "forbidden");
   EXPECT_FALSE(Status().contains("proposal"));
+}
+
+TEST_F(ServeVersions, EachRouteIsForbiddenToAKeyWithoutItsRole) {
+  Start();
+  const std::string of_one = std::string(kVersions) + "/" + HashOf(Stricter());
+  struct Case {
+    std::string path;
+    std::vector<std::string> who;
+  };
+  const std::vector<Case> cases = {
+      {kDecisions, {"bank"}},
+      {"/v1/packs/small/lists/l", {"lars"}},
+      {"/v1/packs/small/references/r", {"lars"}},
+      {"/v1/packs/small/standing", {"stan"}},
+      {kVersions, {"anna", "bert", "carl"}},
+      {of_one + "/approval", {"anna", "bert", "vera"}},
+      {of_one + "/withdrawal", {"anna", "bert", "carl", "vera"}},
+  };
+  size_t with_role = 0;
+  for (const Route& route : kRoutes) {
+    with_role += route.roles != 0 ? 1 : 0;
+  }
+  ASSERT_EQ(cases.size(), with_role) << "all of them";
+  for (const Case& c : cases) {
+    for (const auto& [name, key] : keys_) {
+      const TestResponse response = Ask(name, "POST", c.path, "{}");
+      const bool may = std::ranges::find(c.who, name) != c.who.end();
+      EXPECT_EQ(TypeOf(response) != "forbidden", may) << name << " " << c.path << response.body;
+    }
+  }
+}
+
+// A pack with many bytes of lists, which nobody minds but the log.
+std::string ProposalOf(size_t bytes) {
+  Json files = {{"pack.toml", Stricter()}};
+  std::string lists;
+  for (size_t i = 0, written = 0; written < bytes; ++i) {
+    std::string csv = "value\n";
+    while (csv.size() < 1'000'000 && written + csv.size() < bytes) {
+      csv += fmt::format("a value of this list and number {}\n", csv.size());
+    }
+    written += csv.size();
+    files[fmt::format("lists/l{}.csv", i)] = csv;
+    lists += fmt::format("\n[list.l{}]\ntype = \"VARCHAR\"\nfile = \"lists/l{}.csv\"\n", i, i);
+  }
+  files["pack.toml"] = Stricter() + lists;
+  return Json{{"files", files}}.dump();
+}
+
+TEST_F(ServeVersions, MayBeLargerThanOtherRequestsUpToABoundOfTheirOwn) {
+  Start();
+  const std::string body = ProposalOf(3 << 20);
+  ASSERT_GT(body.size(), size_t{3} << 20);
+  const TestResponse proposed = Ask("anna", "POST", kVersions, body);
+  ASSERT_EQ(proposed.status, 200) << proposed.body.substr(0, 1000);
+  const std::string hash = Json::parse(proposed.body)["proposal"]["hash"];
+  ASSERT_EQ(Approve("bert", hash).status, 200);
+  ASSERT_TRUE(Eventually([&] { return State() == "published"; }));
+  EXPECT_EQ(ActionOf(EventText("1")), "block");
+
+  // What is too large is refused by what it says of itself, before any of it is sent.
+  auto announced = [&](const std::string& who, const std::string& path, size_t bytes) {
+    std::optional<TestClient> client = Client();
+    EXPECT_TRUE(
+        client->Write(fmt::format("POST {} HTTP/1.1\r\nHost: x\r\n{}Content-Length: {}\r\n\r\n",
+                                  path, HeadersOf(who), bytes)));
+    return client->Read().value_or(TestResponse{});
+  };
+  const TestResponse refused = announced("anna", kVersions, (16 << 20) + 1);
+  EXPECT_EQ(refused.status, 413);
+  EXPECT_NE(refused.body.find("proposal_bytes"), std::string::npos) << refused.body;
+  const TestResponse other =
+      announced("vera", std::string(kVersions) + "/" + hash + "/approval", (1 << 20) + 1);
+  EXPECT_EQ(other.status, 413);
+  EXPECT_NE(other.body.find("body_bytes"), std::string::npos) << other.body;
+  EXPECT_EQ(announced("bank", kVersions, body.size()).status, 403);
+  Start("[local.bounds]\nproposal_bytes = 2048");
+  const std::string small = "{\"reason\":\"" + std::string(2048, 'x') + "\"}";
+  EXPECT_EQ(Ask("anna", "POST", kVersions, small).status, 413);
+}
+
+TEST_F(ServeVersions, OnlySoManyProposalsAreReceivedAtATime) {
+  Start();
+  const std::string head =
+      fmt::format("POST {} HTTP/1.1\r\nHost: x\r\n{}Content-Length: 1000\r\n\r\n{{", kVersions,
+                  HeadersOf("anna"));
+  std::vector<TestClient> slow;
+  for (int i = 0; i < kProposalsAtOnce; ++i) {
+    slow.push_back(*Client());
+    ASSERT_TRUE(slow.back().Write(head));
+  }
+  TestResponse refused;
+  EXPECT_TRUE(Eventually([&] {
+    refused = Ask("carl", "POST", kVersions, "{");
+    return refused.status == 429;
+  }));
+  EXPECT_EQ(TypeOf(refused), "overloaded");
+  EXPECT_EQ(refused.headers.at("retry-after"), "1");
+  EXPECT_EQ(ActionOf(EventText("1")), "approve") << "others are not kept waiting";
+  slow.pop_back();
+  EXPECT_TRUE(Eventually([&] { return Ask("carl", "POST", kVersions, "{").status == 400; }));
 }
 
 TEST_F(ServeVersions, ASecondPublisherGetsANamedConflictUntilTheFirstWithdraws) {

@@ -1,10 +1,9 @@
 #include "node/standing_json.h"
 
-#include <algorithm>
-
 #include "base/decimal.h"
 #include "base/time.h"
 #include "decide/decision.h"
+#include "node/json_members.h"
 
 namespace fuqi::node {
 namespace {
@@ -15,68 +14,25 @@ Error Invalid(MessageTemplate message, std::string_view member) {
   return Err(ErrorCode::kInvalidArgument, message).At({.field = std::string(member)});
 }
 
-// The members of one change, each asked for once.
-class Members {
- public:
-  explicit Members(const OrderedJson& json) : json_(json) {}
-
-  // Numbers by their own digits: a subject may be one.
-  Result<std::optional<std::string>> Text(const char* name) {
-    known_.emplace_back(name);
-    const auto found = json_.find(name);
-    if (found == json_.end()) {
-      return std::optional<std::string>();
-    }
-    if (found->is_number_integer()) {
-      return std::optional(found->dump());
-    }
-    if (!found->is_string()) {
-      return Invalid("the member is no text", name);
-    }
-    return std::optional(found->get<std::string>());
+Result<decide::Bilingual> ReadReason(const BodyJson& json) {
+  const auto found = json.find("reason");
+  if (found != json.end() && found->is_string()) {
+    const auto text = found->get<std::string>();
+    return decide::Bilingual{text, text};
   }
-
-  Result<std::string> Required(const char* name) {
-    FUQI_ASSIGN_OR_RETURN(std::optional<std::string> text, Text(name));
-    if (!text) {
-      return Invalid("the member is missing", name);
+  if (found != json.end() && CheckMembers(*found, {"zh", "en"})) {
+    Result<std::optional<std::string>> zh = TextMember(*found, "zh");
+    Result<std::optional<std::string>> en = TextMember(*found, "en");
+    if (zh && *zh && en && *en) {
+      return decide::Bilingual{**std::move(zh), **std::move(en)};
     }
-    return *std::move(text);
   }
-
-  Result<decide::Bilingual> Reason() {
-    known_.emplace_back("reason");
-    const auto found = json_.find("reason");
-    if (found != json_.end() && found->is_string()) {
-      const auto text = found->get<std::string>();
-      return decide::Bilingual{text, text};
-    }
-    if (found == json_.end() || !found->is_object() || found->size() != 2 ||
-        !found->contains("zh") || !found->contains("en") || !(*found)["zh"].is_string() ||
-        !(*found)["en"].is_string()) {
-      return Invalid("a reason is a text, or a text as zh and one as en", "reason");
-    }
-    return decide::Bilingual{(*found)["zh"].get<std::string>(), (*found)["en"].get<std::string>()};
-  }
-
-  Result<void> CheckNoOthers() const {
-    for (const auto& [name, value] : json_.items()) {
-      if (std::ranges::find(known_, name) == known_.end()) {
-        return Err(ErrorCode::kInvalidArgument, "a member that is none of {}",
-                   fmt::format("{}", fmt::join(known_, ", ")));
-      }
-    }
-    return {};
-  }
-
- private:
-  const OrderedJson& json_;
-  std::vector<std::string> known_;
-};
+  return Invalid("a reason is a text, or a text as zh and one as en", "reason");
+}
 
 // A text that may be missing.
-Result<void> Read(Members& members, const char* name, std::string& text) {
-  FUQI_ASSIGN_OR_RETURN(std::optional<std::string> given, members.Text(name));
+Result<void> Read(const BodyJson& json, const char* name, std::string& text) {
+  FUQI_ASSIGN_OR_RETURN(std::optional<std::string> given, ValueMember(json, name));
   if (given && given->empty()) {
     return Invalid("the member is empty", name);
   }
@@ -84,19 +40,19 @@ Result<void> Read(Members& members, const char* name, std::string& text) {
   return {};
 }
 
-Result<void> ReadSet(Members& members, StandingChange& change) {
+Result<void> ReadSet(const BodyJson& json, StandingChange& change) {
   StandingTexts texts;
-  FUQI_ASSIGN_OR_RETURN(texts.action, members.Required("action"));
-  FUQI_RETURN_IF_ERROR(Read(members, "above", texts.above));
-  FUQI_RETURN_IF_ERROR(Read(members, "allow", texts.allow));
-  FUQI_RETURN_IF_ERROR(Read(members, "per", texts.per));
-  FUQI_RETURN_IF_ERROR(Read(members, "from", texts.from));
-  FUQI_RETURN_IF_ERROR(Read(members, "until", texts.until));
+  FUQI_ASSIGN_OR_RETURN(texts.action, Required(TextMember(json, "action"), "action"));
+  FUQI_RETURN_IF_ERROR(Read(json, "above", texts.above));
+  FUQI_RETURN_IF_ERROR(Read(json, "allow", texts.allow));
+  FUQI_RETURN_IF_ERROR(Read(json, "per", texts.per));
+  FUQI_RETURN_IF_ERROR(Read(json, "from", texts.from));
+  FUQI_RETURN_IF_ERROR(Read(json, "until", texts.until));
   return ReadStanding(texts, change);
 }
 
-Result<void> ReadRelease(Members& members, StandingChange& change) {
-  FUQI_ASSIGN_OR_RETURN(std::optional<std::string> record, members.Text("record"));
+Result<void> ReadRelease(const BodyJson& json, StandingChange& change) {
+  FUQI_ASSIGN_OR_RETURN(std::optional<std::string> record, ValueMember(json, "record"));
   if (record) {
     Result<int128> number = ParseInt128(*record);
     if (!number || *number <= 0 || *number > INT64_MAX) {
@@ -107,8 +63,8 @@ Result<void> ReadRelease(Members& members, StandingChange& change) {
   return {};
 }
 
-Result<void> ReadUndo(Members& members, std::string_view pack, StandingChange& change) {
-  FUQI_ASSIGN_OR_RETURN(std::string id, members.Required("decision_id"));
+Result<void> ReadUndo(const BodyJson& json, std::string_view pack, StandingChange& change) {
+  FUQI_ASSIGN_OR_RETURN(std::string id, Required(TextMember(json, "decision_id"), "decision_id"));
   Result<decide::DecisionRef> reference = decide::ParseDecisionId(id);
   if (!reference || reference->pack != pack || reference->seq == 0) {
     return Invalid("no decision of this pack has this id", "decision_id");
@@ -210,26 +166,26 @@ Result<void> ReadStanding(const StandingTexts& texts, StandingChange& change) {
 
 Result<void> ParseStandingChange(std::string_view text, std::string_view pack,
                                  StandingChange& change) {
-  const OrderedJson json = OrderedJson::parse(text, nullptr, /*allow_exceptions=*/false);
-  if (!json.is_object()) {
-    return Err(ErrorCode::kParse, "the body is no JSON object");
-  }
-  Members members(json);
-  FUQI_ASSIGN_OR_RETURN(std::string op, members.Required("op"));
-  if (op != "set" && op != "release" && op != "undo") {
-    return Invalid("an operation is set, release or undo", "op");
-  }
-  FUQI_ASSIGN_OR_RETURN(change.reason, members.Reason());
+  FUQI_ASSIGN_OR_RETURN(const BodyJson json, ParseBody(text));
+  FUQI_ASSIGN_OR_RETURN(std::string op, Required(TextMember(json, "op"), "op"));
+  FUQI_ASSIGN_OR_RETURN(change.reason, ReadReason(json));
   if (op == "undo") {
     change.op = StandingChange::Op::kUndo;
-    FUQI_RETURN_IF_ERROR(ReadUndo(members, pack, change));
-    return members.CheckNoOthers();
+    FUQI_RETURN_IF_ERROR(CheckMembers(json, {"op", "reason", "decision_id"}));
+    return ReadUndo(json, pack, change);
   }
-  change.op = StandingChange::Op::kRelease;
-  FUQI_ASSIGN_OR_RETURN(change.kind, members.Required("kind"));
-  FUQI_ASSIGN_OR_RETURN(change.subject, members.Required("subject"));
-  FUQI_RETURN_IF_ERROR(op == "set" ? ReadSet(members, change) : ReadRelease(members, change));
-  return members.CheckNoOthers();
+  if (op == "set") {
+    FUQI_RETURN_IF_ERROR(CheckMembers(json, {"op", "reason", "kind", "subject", "action", "above",
+                                             "allow", "per", "from", "until"}));
+  } else if (op == "release") {
+    change.op = StandingChange::Op::kRelease;
+    FUQI_RETURN_IF_ERROR(CheckMembers(json, {"op", "reason", "kind", "subject", "record"}));
+  } else {
+    return Invalid("an operation is set, release or undo", "op");
+  }
+  FUQI_ASSIGN_OR_RETURN(change.kind, Required(TextMember(json, "kind"), "kind"));
+  FUQI_ASSIGN_OR_RETURN(change.subject, Required(ValueMember(json, "subject"), "subject"));
+  return op == "set" ? ReadSet(json, change) : ReadRelease(json, change);
 }
 
 }  // namespace fuqi::node

@@ -33,8 +33,8 @@ Result<void> ReadStanding(const StandingTexts& texts, decide::StandingChange& ch
 
 // {"op":"set","kind","subject","action","above" or "allow","per","from","until","reason"},
 // {"op":"release","kind","subject","record","reason"} or {"op":"undo","decision_id","reason"};
-// `reason` a text or {"zh","en"}. kParse: no JSON object; kInvalidArgument: an unknown or missing
-// member, a value that is none, a decision of another pack. `head` is left as it is.
+// `reason` a text or {"zh","en"}. As ParseBody; kInvalidArgument: an unknown or missing member, a
+// value that is none, a decision of another pack. `head` is left as it is.
 Result<void> ParseStandingChange(std::string_view json, std::string_view pack,
                                  decide::StandingChange& change);
 

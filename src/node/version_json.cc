@@ -3,39 +3,10 @@
 #include <algorithm>
 
 #include "base/time.h"
-#include "node/event_json.h"
+#include "node/json_members.h"
 
 namespace fuqi::node {
 namespace {
-
-Result<OrderedJson> ParseObject(std::string_view text, std::span<const std::string_view> names) {
-  OrderedJson json = OrderedJson::parse(text, nullptr, false);
-  if (json.is_discarded()) {
-    return Err(ErrorCode::kParse, "the text is not well-formed JSON");
-  }
-  if (!json.is_object()) {
-    return Err(ErrorCode::kInvalidArgument, "an object is needed here");
-  }
-  for (const auto& [name, value] : json.items()) {
-    if (std::ranges::find(names, name) == names.end()) {
-      return Err(ErrorCode::kInvalidArgument, "a member that is none of {}",
-                 fmt::format("{}", fmt::join(names, ", ")));
-    }
-  }
-  return json;
-}
-
-// Empty where it is missing.
-Result<std::string> TextMember(const OrderedJson& json, const char* name) {
-  const auto found = json.find(name);
-  if (found == json.end()) {
-    return std::string();
-  }
-  if (!found->is_string()) {
-    return Err(ErrorCode::kInvalidArgument, "the member is no text").At({.field = name});
-  }
-  return found->get<std::string>();
-}
 
 OrderedJson StepJson(const decide::ProposalStep& step) {
   return {{"by", step.by}, {"at", Rfc3339(step.made_us)}, {"reason", step.reason}};
@@ -144,13 +115,13 @@ Result<Digest> ParseVersionHash(std::string_view text) {
 }
 
 Result<void> ParseProposing(std::string_view text, Proposing& proposing) {
-  static constexpr std::array<std::string_view, 5> kNames = {"files", "hash", "reason",
-                                                             "expires_in", "shadow"};
-  FUQI_ASSIGN_OR_RETURN(OrderedJson json, ParseObject(text, kNames));
-  FUQI_ASSIGN_OR_RETURN(proposing.reason, TextMember(json, "reason"));
-  FUQI_ASSIGN_OR_RETURN(std::string expires, TextMember(json, "expires_in"));
-  if (!expires.empty()) {
-    const Result<Duration> duration = ParseDuration(expires);
+  FUQI_ASSIGN_OR_RETURN(const BodyJson json, ParseBody(text));
+  FUQI_RETURN_IF_ERROR(CheckMembers(json, {"files", "hash", "reason", "expires_in", "shadow"}));
+  FUQI_ASSIGN_OR_RETURN(std::optional<std::string> reason, TextMember(json, "reason"));
+  proposing.reason = std::move(reason).value_or("");
+  FUQI_ASSIGN_OR_RETURN(std::optional<std::string> expires, TextMember(json, "expires_in"));
+  if (expires) {
+    const Result<Duration> duration = ParseDuration(*expires);
     if (!duration) {
       return Err(ErrorCode::kInvalidArgument, "write a duration as \"7 days\"")
           .At({.field = "expires_in"});
@@ -170,7 +141,7 @@ Result<void> ParseProposing(std::string_view text, Proposing& proposing) {
                "a proposal names the files of a new version, or the hash of one of the log");
   }
   if (files == json.end()) {
-    FUQI_ASSIGN_OR_RETURN(std::string hash, TextMember(json, "hash"));
+    FUQI_ASSIGN_OR_RETURN(std::string hash, Required(TextMember(json, "hash"), "hash"));
     FUQI_ASSIGN_OR_RETURN(proposing.hash, ParseVersionHash(hash));
     return {};
   }
@@ -187,9 +158,10 @@ Result<void> ParseProposing(std::string_view text, Proposing& proposing) {
 }
 
 Result<std::string> ParseReason(std::string_view text) {
-  static constexpr std::array<std::string_view, 1> kNames = {"reason"};
-  FUQI_ASSIGN_OR_RETURN(OrderedJson json, ParseObject(text, kNames));
-  return TextMember(json, "reason");
+  FUQI_ASSIGN_OR_RETURN(const BodyJson json, ParseBody(text));
+  FUQI_RETURN_IF_ERROR(CheckMembers(json, {"reason"}));
+  FUQI_ASSIGN_OR_RETURN(std::optional<std::string> reason, TextMember(json, "reason"));
+  return std::move(reason).value_or("");
 }
 
 }  // namespace fuqi::node

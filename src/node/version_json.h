@@ -23,7 +23,7 @@ OrderedJson ChangesJson(std::span<const decide::ChangedPart> changes);
 OrderedJson ShadowJson(const decide::ShadowReport& report, std::string_view pack);
 
 // {"files":{path: content},"reason","expires_in","shadow"} or the same with "hash" for files.
-// kParse: no such JSON; kInvalidArgument: an unknown or missing member, or one of another kind.
+// As ParseBody; kInvalidArgument: an unknown or missing member, or one of another kind.
 Result<void> ParseProposing(std::string_view json, Proposing& proposing);
 // {"reason"}; gives it.
 Result<std::string> ParseReason(std::string_view json);
