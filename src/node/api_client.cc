@@ -109,9 +109,15 @@ ErrorCode CodeOf(unsigned status) {
   }
 }
 
-Result<OrderedJson> ReadAnswer(const HttpAnswer& answer) {
+// `node`: who answered.
+Result<OrderedJson> ReadAnswer(const HttpAnswer& answer, const std::string& node,
+                               ApiClient::Shape is_ours) {
   OrderedJson json = OrderedJson::parse(answer.body(), nullptr, false);
-  if (answer.result_int() == 200 && !json.is_discarded()) {
+  if (answer.result_int() == 200) {
+    if (json.is_discarded() || !is_ours(json)) {
+      return Err(ErrorCode::kUnsupported, "what answers at {} is no Fuqi node of this version",
+                 node);
+    }
     return json;
   }
   std::string said = fmt::format("{}", answer.result_int());
@@ -174,7 +180,7 @@ Result<ApiClient> ApiClient::Open(const ApiAccess& access, Language language) {
 }
 
 Result<OrderedJson> ApiClient::Ask(std::string_view method, std::string_view path,
-                                   const std::string& body) const {
+                                   const std::string& body, Shape is_ours) const {
   HttpAsk ask;
   ask.method_string({method.data(), method.size()});
   ask.target({path.data(), path.size()});
@@ -196,14 +202,15 @@ Result<OrderedJson> ApiClient::Ask(std::string_view method, std::string_view pat
     return Err(ErrorCode::kIo, "{}: {}", host_, error.message());
   }
   beast::tcp_stream stream(io);
-  FUQI_RETURN_IF_ERROR(Await(io, fmt::format("{}:{}", host_, port_),
-                             [&](auto done) { stream.async_connect(endpoints, std::move(done)); }));
+  const std::string node = fmt::format("{}:{}", host_, port_);
+  FUQI_RETURN_IF_ERROR(
+      Await(io, node, [&](auto done) { stream.async_connect(endpoints, std::move(done)); }));
   Result<HttpAnswer> answer =
       tls_ ? ExchangeTls(io, std::move(stream), host_, authority_, ask) : Exchange(io, stream, ask);
   if (!answer) {
     return std::move(answer).error();
   }
-  return ReadAnswer(*answer);
+  return ReadAnswer(*answer, node, is_ours);
 }
 
 }  // namespace fuqi::node

@@ -26,19 +26,23 @@ class ApiClient {
   // kUsage: the URL; kConfig: key or authority.
   static Result<ApiClient> Open(const ApiAccess& access, Language language);
 
-  // The JSON of an answer of status 200. What the node refuses is an error with its title and
-  // detail in the user's language: kUnauthenticated (401), kPermissionDenied (403), kNotFound
-  // (404), kConflict (409), kInvalidArgument (422 and others), kUnavailable (429, 503). kIo: no
-  // connection, no answer in 30 s, or a certificate that does not verify.
-  Result<OrderedJson> Get(std::string_view path) const { return Ask("GET", path, ""); }
-  Result<OrderedJson> Post(std::string_view path, const OrderedJson& body) const {
-    return Ask("POST", path, body.dump());
+  // The JSON of an answer of status 200, which must be what `is_ours` knows. What the node refuses
+  // is an error with its title and detail in the user's language: kUnauthenticated (401),
+  // kPermissionDenied (403), kNotFound (404), kConflict (409), kInvalidArgument (422 and others),
+  // kUnavailable (429, 503). kIo: no connection, no answer in 30 s, or a certificate that does not
+  // verify. kUnsupported: another program answered, or another version of this one.
+  using Shape = bool (*)(const OrderedJson& answer);
+  Result<OrderedJson> Get(std::string_view path, Shape is_ours) const {
+    return Ask("GET", path, "", is_ours);
+  }
+  Result<OrderedJson> Post(std::string_view path, const OrderedJson& body, Shape is_ours) const {
+    return Ask("POST", path, body.dump(), is_ours);
   }
 
  private:
   ApiClient() = default;
-  Result<OrderedJson> Ask(std::string_view method, std::string_view path,
-                          const std::string& body) const;
+  Result<OrderedJson> Ask(std::string_view method, std::string_view path, const std::string& body,
+                          Shape is_ours) const;
 
   Language language_ = Language::kEnglish;
   bool tls_ = true;

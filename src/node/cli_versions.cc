@@ -10,6 +10,7 @@
 #include "node/api_client.h"
 #include "node/cli.h"
 #include "node/print.h"
+#include "node/version_json.h"
 
 namespace fuqi::node {
 namespace {
@@ -213,55 +214,62 @@ Result<int> Propose(const VersionOptions& options, Context& context) {
   for (const auto& [path, content] : pack.files) {
     body["files"][path] = content;
   }
-  FUQI_ASSIGN_OR_RETURN(OrderedJson answer, client.Post(VersionsPath(pack.name), body));
+  FUQI_ASSIGN_OR_RETURN(OrderedJson answer, client.Post(VersionsPath(pack.name), body, IsLifeJson));
   return Tell(answer, context);
 }
 
 Result<int> RollBack(const VersionOptions& options, Context& context) {
   FUQI_ASSIGN_OR_RETURN(ApiClient client, ApiClient::Open(options.access, context.language));
-  FUQI_ASSIGN_OR_RETURN(OrderedJson status, client.Get(VersionsPath(options.pack)));
+  FUQI_ASSIGN_OR_RETURN(OrderedJson status, client.Get(VersionsPath(options.pack), IsLifeJson));
   OrderedJson body = WithReason(options);
   FUQI_ASSIGN_OR_RETURN(body["hash"], FullHash(status, options.hash, false));
-  FUQI_ASSIGN_OR_RETURN(OrderedJson answer, client.Post(VersionsPath(options.pack), body));
+  FUQI_ASSIGN_OR_RETURN(OrderedJson answer,
+                        client.Post(VersionsPath(options.pack), body, IsLifeJson));
   return Tell(answer, context);
+}
+
+// Of the newest proposal; empty where there is none.
+std::string StateOf(const OrderedJson& status) {
+  const auto proposal = status.find("proposal");
+  return proposal == status.end() ? "" : (*proposal)["state"].get<std::string>();
 }
 
 // Until what was approved decides, or will not.
 Result<OrderedJson> Wait(const ApiClient& client, const VersionOptions& options, OrderedJson status,
                          Context& context) {
   Progress progress(context, Tr("events of history folded", context.language));
-  while (status["proposal"]["state"] == "approved") {
+  while (StateOf(status) == "approved") {
     if (const auto backfill = status["proposal"].find("backfill");
         backfill != status["proposal"].end()) {
       progress.Update((*backfill)["events"], (*backfill)["of"]);
     }
     std::this_thread::sleep_for(std::chrono::milliseconds(200));
-    FUQI_ASSIGN_OR_RETURN(status, client.Get(VersionsPath(options.pack)));
+    FUQI_ASSIGN_OR_RETURN(status, client.Get(VersionsPath(options.pack), IsLifeJson));
   }
   return status;
 }
 
 Result<int> MakeStep(const VersionOptions& options, const std::string& step, Context& context) {
   FUQI_ASSIGN_OR_RETURN(ApiClient client, ApiClient::Open(options.access, context.language));
-  FUQI_ASSIGN_OR_RETURN(OrderedJson status, client.Get(VersionsPath(options.pack)));
+  FUQI_ASSIGN_OR_RETURN(OrderedJson status, client.Get(VersionsPath(options.pack), IsLifeJson));
   FUQI_ASSIGN_OR_RETURN(std::string hash, FullHash(status, options.hash, true));
   FUQI_ASSIGN_OR_RETURN(status, client.Post(VersionsPath(options.pack) + "/" + hash + "/" + step,
-                                            WithReason(options)));
+                                            WithReason(options), IsLifeJson));
   if (options.wait) {
     FUQI_ASSIGN_OR_RETURN(status, Wait(client, options, std::move(status), context));
   }
   FUQI_RETURN_IF_ERROR(Tell(status, context));
-  return options.wait && status["proposal"]["state"] != "published" ? 1 : 0;
+  return options.wait && StateOf(status) != "published" ? 1 : 0;
 }
 
 Result<int> Status(const VersionOptions& options, Context& context) {
   FUQI_ASSIGN_OR_RETURN(ApiClient client, ApiClient::Open(options.access, context.language));
-  FUQI_ASSIGN_OR_RETURN(OrderedJson status, client.Get(VersionsPath(options.pack)));
-  const auto proposal = status.find("proposal");
-  if (proposal != status.end() &&
-      ((*proposal)["state"] == "proposed" || (*proposal)["state"] == "approved")) {
-    const std::string hash = (*proposal)["hash"];
-    FUQI_ASSIGN_OR_RETURN(OrderedJson version, client.Get(VersionsPath(options.pack) + "/" + hash));
+  FUQI_ASSIGN_OR_RETURN(OrderedJson status, client.Get(VersionsPath(options.pack), IsLifeJson));
+  const std::string state = StateOf(status);
+  if (state == "proposed" || state == "approved") {
+    const std::string hash = status["proposal"]["hash"];
+    FUQI_ASSIGN_OR_RETURN(OrderedJson version,
+                          client.Get(VersionsPath(options.pack) + "/" + hash, IsVersionJson));
     status.update(version);
   }
   return Tell(status, context);

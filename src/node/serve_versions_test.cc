@@ -15,6 +15,7 @@
 #include "decide/reperform.h"
 #include "decide/small_pack_test.h"
 #include "node/cli.h"
+#include "node/http.h"
 #include "node/serve.h"
 #include "node/test_client.h"
 
@@ -578,6 +579,94 @@ TEST_F(ServeVersions, AProposalMayWatchUntilItIsApprovedAndAfterARestartTellsThe
   ASSERT_TRUE(Eventually([&] { return Status()["proposal"].contains("backfill"); }));
   EXPECT_EQ(Withdraw("anna", HashOf(other)).status, 200);
   EXPECT_TRUE(Eventually([&] { return !Status()["proposal"].contains("backfill"); }));
+}
+
+// Answers each route with one text of its own, or the text of all.
+class Impostor final : public HttpHandler {
+ public:
+  std::optional<HttpResponse> Admit(HttpRequest&) override { return std::nullopt; }
+  void Handle(HttpRequest request, Reply reply) override {
+    HttpResponse response;
+    response.body = request.path == kVersions ? status : other;
+    reply([response] { return response; });
+  }
+  HttpResponse Refuse(HttpFault, size_t, Language) override { return {}; }
+  void Answered(size_t, const std::string&, int, int64_t) override {}
+
+  std::string status;
+  std::string other;
+};
+
+TEST_F(ServeVersions, TheCommandsSayWhereWhatAnswersIsNoFuqiNode) {
+  Start();
+  ASSERT_EQ(Propose("anna", Stricter()).status, 200);
+  const std::string hash = HashOf(Stricter());
+  const Json life = Status();
+  const Json version = Json::parse(Ask("bank", "GET", std::string(kVersions) + "/" + hash).body);
+  ASSERT_TRUE(life["proposal"].is_object() && version["changes"].is_array());
+
+  Impostor impostor;
+  Metrics metrics{{}};
+  auto server = HttpServer::Start({}, impostor, metrics);
+  ASSERT_TRUE(server);
+  const std::string url = fmt::format("http://127.0.0.1:{}", (*server)->port());
+  dir_.Write("try/pack.toml", Stricter());
+  const std::vector<std::vector<std::string>> commands = {
+      {"pack", "status", "small"},
+      {"pack", "propose", dir_ / "try"},
+      {"pack", "approve", "small", hash, "--wait"},
+      {"pack", "withdraw", "small", hash},
+      {"pack", "rollback", "small", life["hash"].get<std::string>()}};
+  auto run = [&](std::vector<std::string> command) {
+    command.insert(command.end(), {"--to", url, "--key-file", dir_ / "anna"});
+    return Command(command);
+  };
+  auto all_refuse = [&](const std::string& text) {
+    impostor.status = text;
+    impostor.other = text;
+    for (const auto& command : commands) {
+      const Ran ran = run(command);
+      EXPECT_EQ(ran.code, 1) << command[1] << " " << text;
+      EXPECT_NE(ran.err.find("is no Fuqi node of this version"), std::string::npos)
+          << command[1] << " " << text << ran.err;
+      EXPECT_NE(ran.err.find(url.substr(7)), std::string::npos) << ran.err;
+    }
+  };
+  for (const char* text : {"", "{", "{}", "[]", "null", "1", "\"x\"", "<html></html>"}) {
+    all_refuse(text);
+  }
+  // An honest answer with any one member gone or of another kind does no harm.
+  for (const char* name :
+       {"/pack", "/hash", "/record", "/versions", "/versions/0/hash", "/proposal/hash",
+        "/proposal/state", "/proposal/expires", "/proposal/proposed", "/proposal/proposed/by"}) {
+    const Json::json_pointer place(name);
+    for (const Json& instead : {Json(), Json(-1), Json::array({1}), Json{{"a", 1}}}) {
+      Json broken = life;
+      broken[place] = instead;
+      all_refuse(broken.dump());
+    }
+    Json without = life;
+    without[place.parent_pointer()].erase(place.back());
+    all_refuse(without.dump());
+  }
+  impostor.status = life.dump();
+  for (const char* place : {"/changes", "/hash", "/changes/0/name", "/changes/0/after"}) {
+    Json broken = version;
+    broken[Json::json_pointer(place)] = 7;
+    impostor.other = broken.dump();
+    EXPECT_NE(run(commands[0]).err.find("is no Fuqi node"), std::string::npos) << place;
+  }
+  // Nothing is proposed, and nothing is made up.
+  Json none = life;
+  none.erase("proposal");
+  impostor.status = none.dump();
+  EXPECT_EQ(run(commands[0]).code, 0);
+  EXPECT_EQ(run(commands[2]).code, 1);
+  impostor.status = life.dump();
+  impostor.other = none.dump();
+  EXPECT_EQ(run(commands[2]).code, 1) << "approved, and there is no proposal";
+  impostor.other = version.dump();
+  EXPECT_EQ(run(commands[0]).code, 0);
 }
 
 TEST_F(ServeVersions, TheCommandsSendTheirKeyToNobodyWhoIsNotVerified) {

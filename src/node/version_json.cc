@@ -44,6 +44,70 @@ OrderedJson ProposalJson(const LifeStatus& status, int64_t now_us) {
   return json;
 }
 
+bool HasTexts(const OrderedJson& json, std::initializer_list<const char*> names) {
+  return std::ranges::all_of(names, [&](const char* name) {
+    const auto found = json.find(name);
+    return found != json.end() && found->is_string();
+  });
+}
+
+bool HasCounts(const OrderedJson& json, std::initializer_list<const char*> names) {
+  return std::ranges::all_of(names, [&](const char* name) {
+    const auto found = json.find(name);
+    return found != json.end() && found->is_number_unsigned();
+  });
+}
+
+using IsGood = bool (*)(const OrderedJson& json);
+
+bool IsArrayOf(const OrderedJson& json, IsGood is_good) {
+  return json.is_array() && std::ranges::all_of(json, is_good);
+}
+
+bool HasEach(const OrderedJson& json, const char* name, IsGood is_good) {
+  const auto found = json.find(name);
+  return found != json.end() && IsArrayOf(*found, is_good);
+}
+
+bool MayHave(const OrderedJson& json, const char* name, IsGood is_good) {
+  const auto found = json.find(name);
+  return found == json.end() || is_good(*found);
+}
+
+bool IsText(const OrderedJson& json) { return json.is_string(); }
+
+bool IsStep(const OrderedJson& json) { return HasTexts(json, {"by", "at", "reason"}); }
+
+bool IsProposal(const OrderedJson& json) {
+  return HasTexts(json, {"hash", "state", "expires"}) && json.contains("proposed") &&
+         MayHave(json, "proposed", IsStep) && MayHave(json, "approved", IsStep) &&
+         MayHave(json, "withdrawn", IsStep) && MayHave(json, "failed", IsStep) &&
+         MayHave(json, "backfill",
+                 [](const OrderedJson& backfill) { return HasCounts(backfill, {"events", "of"}); });
+}
+
+bool AreChanges(const OrderedJson& json) {
+  return IsArrayOf(json, [](const OrderedJson& change) {
+    return HasTexts(change, {"part", "name"}) && MayHave(change, "before", IsText) &&
+           MayHave(change, "after", IsText);
+  });
+}
+
+bool IsShadow(const OrderedJson& json) {
+  return HasCounts(json, {"events", "different", "failed"}) &&
+         HasEach(json, "actions",
+                 [](const OrderedJson& pair) {
+                   return HasTexts(pair, {"decided", "shadow"}) && HasCounts(pair, {"events"});
+                 }) &&
+         HasEach(json, "rules",
+                 [](const OrderedJson& rule) {
+                   return HasTexts(rule, {"rule"}) && HasCounts(rule, {"decided", "shadow"});
+                 }) &&
+         HasEach(json, "newest", [](const OrderedJson& difference) {
+           return HasTexts(difference, {"decision_id", "decided", "shadow"});
+         });
+}
+
 }  // namespace
 
 OrderedJson LifeJson(const LifeStatus& status, int64_t now_us) {
@@ -162,6 +226,20 @@ Result<std::string> ParseReason(std::string_view text) {
   FUQI_RETURN_IF_ERROR(CheckMembers(json, {"reason"}));
   FUQI_ASSIGN_OR_RETURN(std::optional<std::string> reason, TextMember(json, "reason"));
   return std::move(reason).value_or("");
+}
+
+bool IsLifeJson(const OrderedJson& json) {
+  return HasTexts(json, {"pack", "hash"}) && HasCounts(json, {"record"}) &&
+         HasEach(json, "versions",
+                 [](const OrderedJson& version) {
+                   return HasTexts(version, {"hash"}) && HasCounts(version, {"record"});
+                 }) &&
+         MayHave(json, "proposal", IsProposal) && MayHave(json, "changes", AreChanges);
+}
+
+bool IsVersionJson(const OrderedJson& json) {
+  return HasTexts(json, {"hash"}) && json.contains("changes") && AreChanges(json["changes"]) &&
+         MayHave(json, "shadow", IsShadow);
 }
 
 }  // namespace fuqi::node

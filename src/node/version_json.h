@@ -30,4 +30,10 @@ Result<std::string> ParseReason(std::string_view json);
 // 64 hexadecimal digits. kInvalidArgument.
 Result<Digest> ParseVersionHash(std::string_view text);
 
+// What a client needs of answers that it did not make, whoever made them.
+// Of all routes of versions but the next; `changes` may be missing.
+bool IsLifeJson(const OrderedJson& json);
+// Of the route of one version.
+bool IsVersionJson(const OrderedJson& json);
+
 }  // namespace fuqi::node
