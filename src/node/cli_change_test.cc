@@ -198,7 +198,15 @@ TEST_F(ListCommand, ChangesAListOfALogThatNoNodeHolds) {
   EXPECT_NE(Run({"list", "show", "watched", "--log", dir_ / "log"}).out.find("1 of 1 entries"),
             std::string::npos);
   EXPECT_EQ(On("list", "remove", {"watched", "A", "--source", "court"}).code, 1);
-  EXPECT_EQ(On("list", "remove", {"watched", "A", "--source", "police"}).code, 0);
+  const std::vector<std::string> gone = {"watched", "A", "--source", "police", "--id", "k2"};
+  const Ran removed = On("list", "remove", gone);
+  ASSERT_EQ(removed.code, 0) << removed.err;
+  const Ran again = On("list", "remove", gone);
+  ASSERT_EQ(again.code, 0) << "under its id it is the same change: " << again.err;
+  EXPECT_EQ(Json::parse(again.out)["repeated"], true);
+  EXPECT_EQ(Json::parse(again.out)["record"], Json::parse(removed.out)["record"]);
+  EXPECT_EQ(On("list", "remove", {"watched", "A", "--source", "police"}).code, 1);
+  EXPECT_EQ(On("list", "remove", {"watched", "B", "--id", "k2"}).code, 1) << "the id is another's";
   EXPECT_EQ(Decide("e2"), "review") << "the third of the day, and no longer listed";
   EXPECT_EQ(On("list", "show", {"wached"}).code, 1);
   EXPECT_EQ(On("list", "add", {"watched", "B", "--from", "soon"}).code, 2);

@@ -147,14 +147,17 @@ Result<int> AddEntry(const ListArguments& arguments, Context& context) {
 Result<int> RemoveEntries(const ListArguments& arguments, Context& context) {
   FUQI_ASSIGN_OR_RETURN(auto partition, OpenPartitionOf(arguments.log));
   FUQI_ASSIGN_OR_RETURN(const decide::ListState* list, FindList(*partition, arguments.list));
-  decide::ListRemoval removal{arguments.value, arguments.source, {}};
+  const decide::ListRemoval removal{arguments.value, arguments.source, {}};
   bool any = false;
   list->ForEach([&](const auto& each) { any = any || removal.Matches(each.entry.id()); });
-  if (!any) {
+  decide::ListChange change = ChangeOf(arguments);
+  change.removals.push_back(removal);
+  // What was taken away under this id is there no more, and the change is made all the same.
+  FUQI_ASSIGN_OR_RETURN(std::optional<uint64_t> known,
+                        partition->core().committed().FindChange(change));
+  if (!any && !known) {
     return Err(ErrorCode::kNotFound, "list '{}' has no such entry", arguments.list);
   }
-  decide::ListChange change = ChangeOf(arguments);
-  change.removals.push_back(std::move(removal));
   return Make(*partition, {change}, context);
 }
 
