@@ -66,7 +66,8 @@ class PackText {
     Value("fuqi_refused_total", "counter",
           "Events refused without an action: every queue was full.",
           [](const PackGauges& p) { return p.metrics->refused.value(); });
-    Value("fuqi_changes_total", "counter", "Changes of lists and references made durable.",
+    Value("fuqi_changes_total", "counter",
+          "Changes of lists, references and standing actions made durable.",
           [](const PackGauges& p) { return p.metrics->changes.value(); });
     Value("fuqi_queue_depth", "gauge", "Events waiting for the decider.",
           [](const PackGauges& p) { return uint64_t{p.queue_depth}; });
