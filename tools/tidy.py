@@ -6,6 +6,7 @@
  - a file of code has at most 900 lines
  - no path of somebody's machine, no host of a package registry
  - nothing of ours throws
+ - a mark SECURITY names the tests that notice if its line goes, and they exist
  - a document uses the words of docs/glossary.md, and not the synonyms banned there
 """
 
@@ -23,6 +24,9 @@ EVERYWHERE = [
     (re.compile(r"\b[\w-]+\.(?:npm" + r"js|pypi|python" + r"hosted|debian|maven|golang|crates)\.(?:org|com|io)\b"
                 r"|\b(?:pypi\.org|crates\.io)\b"), "the host of a package registry"),
 ]
+MARK = re.compile(r"^[ \t]*//.*\bSECURITY:.*(?:\n[ \t]*//.*)*", re.MULTILINE)
+TEST = re.compile(r"^TEST(?:_F|_P)?\(\s*(\w+),\s*(\w+)\)", re.MULTILINE)
+NAMED = re.compile(r"\b[A-Z]\w*\.[A-Z]\w*\b")
 THROW = re.compile(r"^(?!\s*//)[^\"/]*\bthrow\b(?!\(\))")
 
 
@@ -53,8 +57,23 @@ def banned_words(root: Path) -> dict[str, str]:
     return words
 
 
+def unkept_marks(texts: dict[Path, str]) -> list[str]:
+    """Marks SECURITY in the code that name no test, or one that does not exist."""
+    problems = []
+    tests = {f"{suite}.{name}" for text in texts.values() for suite, name in TEST.findall(text)}
+    for place, text in texts.items():
+        for mark in MARK.finditer(text):
+            named = NAMED.findall(mark[0])
+            number = text.count("\n", 0, mark.start()) + 1
+            problems += [f"{place}:{number}: there is no test {name}" for name in named if name not in tests]
+            if not named:
+                problems.append(f"{place}:{number}: a mark SECURITY names its test")
+    return problems
+
+
 def check(root: Path) -> list[str]:
     problems = []
+    code = {}
     banned = banned_words(root)
     for path in files_of(root):
         place = path.relative_to(root)
@@ -62,6 +81,8 @@ def check(root: Path) -> list[str]:
         if text is None or "corpus" in place.parts:
             continue
         lines = text.splitlines()
+        if path.suffix in (".cc", ".h"):
+            code[place] = text
         if path.suffix in CODE and place.parts[0] != "packs" and place.name != "LICENSE" and len(lines) > LINES_MAX:
             problems.append(f"{place}: {len(lines)} lines; split what has more than {LINES_MAX}")
         document = path.suffix == ".md" and place.name != "glossary.md"
@@ -74,7 +95,7 @@ def check(root: Path) -> list[str]:
             for word, instead in banned.items() if document else ():
                 if re.search(rf"\b{re.escape(word)}\b", line.lower()):
                     problems.append(f"{place}:{number}: “{word}”; the glossary's word is “{instead}”")
-    return problems
+    return problems + unkept_marks(code)
 
 
 if __name__ == "__main__":

@@ -49,6 +49,18 @@ class Tidy(unittest.TestCase):
     def test_a_throw_is_found(self):
         self.assert_found({"src/b.cc": "void F() { throw 1; }\n"}, "src/b.cc:1")
 
+    MARKED = "int y;\n// SECURITY: a key leaks. Test:\n// Keys.%s.\nint x;\n"
+    TESTED = "TEST_F(Keys, Leak) {}\nTEST(\n    Keys,\n    LeakNot) {}\n"
+
+    def test_a_mark_of_security_names_a_test(self):
+        self.assertEqual(self.found({"src/b.cc": self.MARKED % "Leak", "src/b_test.cc": self.TESTED}), [])
+        self.assertEqual(self.found({"src/b.cc": self.MARKED % "LeakNot", "src/b_test.cc": self.TESTED}), [])
+        self.assert_found({"src/b.cc": "// SECURITY: a key leaks.\nint x;  // Keys.Leak\n"}, "src/b.cc:1")
+
+    def test_a_mark_of_security_with_a_test_that_is_gone_is_found(self):
+        self.assert_found({"src/b.cc": self.MARKED % "Leaks", "src/b_test.cc": self.TESTED}, "src/b.cc:2")
+        self.assert_found({"src/b.cc": self.MARKED % "Leak", "src/b_test.cc": "// TEST(Keys, Leak)\n"}, "src/b.cc:2")
+
     def test_a_banned_synonym_is_found_in_a_document(self):
         self.assert_found({"README.md": "Write a Rule set.\n"}, "README.md:1")
 

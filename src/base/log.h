@@ -3,9 +3,9 @@
 // The operator's log: one line on stderr for each event, as text or JSON. It is not the evidence
 // (that is ledger/log.h), and nothing may depend on it.
 //
-// SECURITY: a line holds a literal and the fields that the caller lists one by one.
-// There is no way to log a whole object, so that a key or a customer's data gets in only by being
-// named. Bytes that could forge a line (control characters) are escaped.
+// SECURITY: a line holds a literal and the fields that the caller lists one by one; a whole object
+// cannot be logged, so that a key or a customer's data gets in only by being named. Bytes that
+// could forge a line (control characters) are escaped. Test: Log.AValueCannotForgeALineOrAField.
 //
 // Threads: any.
 //

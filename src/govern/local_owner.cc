@@ -136,7 +136,7 @@ Result<table::Permit> LocalOwner::Mint(table::Plan plan, std::string_view purpos
   Bytes payload;
   ByteWriter payload_writer(payload);
   EncodePlan(permit.plan_, payload_writer);
-  // SECURITY: evidence first. Test: LocalOwner.GivesNoPermitWithoutEvidence.
+  // SECURITY: evidence first. Test: LocalOwnerTest.GivesNoPermitWithoutEvidence.
   FUQI_RETURN_IF_ERROR(
       evidence_.Write({.type = ledger::RecordType::kPermit, .core = core, .payload = payload}));
   return permit;
