@@ -27,6 +27,7 @@ using HttpAnswer = http::response<http::string_body>;
 constexpr auto kTimeout = std::chrono::seconds(30);
 constexpr uint64_t kAnswerBytesMax = uint64_t{64} << 20;
 constexpr uint64_t kKeyBytesMax = 4096;
+constexpr size_t kLargeBytes = size_t{64} << 10;
 
 // Runs what `start` starts, until it has ended or the time is over.
 template <class Start>
@@ -48,16 +49,33 @@ Result<void> Await(asio::io_context& io, std::string_view what, Start start) {
 }
 
 template <class Stream>
-Result<HttpAnswer> Exchange(asio::io_context& io, Stream& stream, const HttpAsk& ask) {
-  FUQI_RETURN_IF_ERROR(
-      Await(io, "send", [&](auto done) { http::async_write(stream, ask, std::move(done)); }));
-  beast::flat_buffer buffer;
+Result<HttpAnswer> Receive(asio::io_context& io, Stream& stream, beast::flat_buffer& buffer) {
   http::response_parser<http::string_body> parser;
   parser.body_limit(kAnswerBytesMax);
   FUQI_RETURN_IF_ERROR(Await(io, "receive", [&](auto done) {
     http::async_read(stream, buffer, parser, std::move(done));
   }));
   return parser.release();
+}
+
+template <class Stream>
+Result<HttpAnswer> Exchange(asio::io_context& io, Stream& stream, const HttpAsk& ask) {
+  http::request_serializer<http::string_body> serializer(ask);
+  beast::flat_buffer buffer;
+  // A large body is sent when the node has said that it takes it: a refusal would be lost behind
+  // it.
+  if (ask.count(http::field::expect) > 0) {
+    FUQI_RETURN_IF_ERROR(Await(io, "send", [&](auto done) {
+      http::async_write_header(stream, serializer, std::move(done));
+    }));
+    Result<HttpAnswer> first = Receive(io, stream, buffer);
+    if (!first || first->result() != http::status::continue_) {
+      return first;
+    }
+  }
+  FUQI_RETURN_IF_ERROR(Await(
+      io, "send", [&](auto done) { http::async_write(stream, serializer, std::move(done)); }));
+  return Receive(io, stream, buffer);
 }
 
 Result<HttpAnswer> ExchangeTls(asio::io_context& io, beast::tcp_stream tcp_stream,
@@ -192,6 +210,9 @@ Result<OrderedJson> ApiClient::Ask(std::string_view method, std::string_view pat
   if (!body.empty()) {
     ask.set(http::field::content_type, "application/json");
     ask.body() = body;
+    if (body.size() > kLargeBytes) {
+      ask.set(http::field::expect, "100-continue");
+    }
     ask.prepare_payload();
   }
   asio::io_context io;

@@ -276,9 +276,9 @@ TEST_F(ServeVersions, EachRouteIsForbiddenToAKeyWithoutItsRole) {
   }
 }
 
-// A pack with many bytes of lists, which nobody minds but the log.
-std::string ProposalOf(size_t bytes) {
-  Json files = {{"pack.toml", Stricter()}};
+// The files of a pack with so many bytes of lists, which nobody minds but the log.
+Json FilesOf(size_t bytes) {
+  Json files = Json::object();
   std::string lists;
   for (size_t i = 0, written = 0; written < bytes; ++i) {
     std::string csv = "value\n";
@@ -290,12 +290,13 @@ std::string ProposalOf(size_t bytes) {
     lists += fmt::format("\n[list.l{}]\ntype = \"VARCHAR\"\nfile = \"lists/l{}.csv\"\n", i, i);
   }
   files["pack.toml"] = Stricter() + lists;
-  return Json{{"files", files}}.dump();
+  return files;
 }
 
 TEST_F(ServeVersions, MayBeLargerThanOtherRequestsUpToABoundOfTheirOwn) {
   Start();
-  const std::string body = ProposalOf(3 << 20);
+  const Json files = FilesOf(3 << 20);
+  const std::string body = Json{{"files", files}}.dump();
   ASSERT_GT(body.size(), size_t{3} << 20);
   const TestResponse proposed = Ask("anna", "POST", kVersions, body);
   ASSERT_EQ(proposed.status, 200) << proposed.body.substr(0, 1000);
@@ -323,6 +324,19 @@ TEST_F(ServeVersions, MayBeLargerThanOtherRequestsUpToABoundOfTheirOwn) {
   Start("[local.bounds]\nproposal_bytes = 2048");
   const std::string small = "{\"reason\":\"" + std::string(2048, 'x') + "\"}";
   EXPECT_EQ(Ask("anna", "POST", kVersions, small).status, 413);
+
+  // So the command is told, too, however much it would send.
+  for (const auto& [path, content] : files.items()) {
+    dir_.Write("large/" + path, content.get<std::string>());
+  }
+  const Ran told = Command({"pack", "propose", dir_ / "large"}, "anna");
+  EXPECT_EQ(told.code, 1);
+  EXPECT_NE(told.err.find("413"), std::string::npos) << told.err;
+  EXPECT_NE(told.err.find("proposal_bytes"), std::string::npos) << told.err;
+  Start();
+  const Ran again = Command({"pack", "propose", dir_ / "large"}, "anna");
+  EXPECT_NE(again.err.find("409"), std::string::npos)
+      << "taken whole; it decides already: " << again.err;
 }
 
 TEST_F(ServeVersions, OnlySoManyProposalsAreReceivedAtATime) {
