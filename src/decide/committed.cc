@@ -38,7 +38,6 @@ Result<void> Committed::CheckForm(const ReferenceChange& change) const {
   }
   const Reference& reference = state->reference();
   std::set<Bytes> ids;
-  std::vector<table::Row> adapted;
   for (const table::Row& row : change.rows) {
     FUQI_ASSIGN_OR_RETURN(table::Row fitting, AdaptRow(change.schema, row, reference.schema));
     FUQI_RETURN_IF_ERROR(CheckRow(reference, fitting));
@@ -47,9 +46,18 @@ Result<void> Committed::CheckForm(const ReferenceChange& change) const {
     if (!ids.insert(std::move(id)).second) {
       return Err(ErrorCode::kAlreadyExists, "a second row of this key and time");
     }
-    adapted.push_back(std::move(fitting));
   }
-  return state->CheckRoom(adapted);
+  return {};
+}
+
+Result<void> Committed::CheckFits(const ReferenceChange& change) const {
+  const ReferenceState& state = *FindReference(change.reference);
+  std::vector<table::Row> rows;
+  rows.reserve(change.rows.size());
+  for (const table::Row& row : change.rows) {
+    rows.push_back(*AdaptRow(change.schema, row, state.reference().schema));
+  }
+  return state.CheckRoom(rows);
 }
 
 void Committed::Make(const ReferenceChange& change, uint64_t) {
@@ -79,7 +87,11 @@ Result<void> Committed::CheckForm(const ListChange& change) const {
   for (const ListRemoval& removal : change.removals) {
     FUQI_RETURN_IF_ERROR(CheckRemoval(state->list().type, removal));
   }
-  return state->CheckRoom(change.puts);
+  return {};
+}
+
+Result<void> Committed::CheckFits(const ListChange& change) const {
+  return FindList(change.list)->CheckRoom(change.puts);
 }
 
 Result<void> Committed::Validate(const Change& change) const {

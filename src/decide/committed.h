@@ -33,12 +33,11 @@ class Committed {
   explicit Committed(const Pack& pack);
 
   // Whether the change can be applied now. kNotFound: the pack has no such list or reference;
-  // kAlreadyExists:
-  // one entry twice, or what stands already; kInvalidArgument, kTypeMismatch, kParse, kOutOfRange:
-  // what cannot be in it, or goes beyond a bound.
+  // kAlreadyExists: one entry twice, or what stands already; kInvalidArgument, kTypeMismatch,
+  // kParse, kOutOfRange: what cannot be in it, or goes beyond a bound.
   Result<void> Validate(const Change& change) const;
-  // Makes the change, whose record is `seq`. Errors as Validate, and nothing has changed then; a
-  // change to what the pack does not have is passed over.
+  // Makes the change, whose record is `seq`. Errors of form as Validate, and nothing has changed
+  // then; a change to what the pack does not have is passed over.
   Result<void> Apply(const Change& change, uint64_t seq);
 
   // The record of the change that had this one's id already, if one had; kConflict if that one did
@@ -75,8 +74,10 @@ class Committed {
   Result<void> CheckForm(const ListChange& change) const;
   Result<void> CheckForm(const ReferenceChange& change) const;
   Result<void> CheckForm(const StandingChange& change) const;
-  static Result<void> CheckFits(const ListChange&) { return {}; }
-  static Result<void> CheckFits(const ReferenceChange&) { return {}; }
+  // Of lists and references: whether there is room. A version with lower bounds folds what was put
+  // before it all the same, and takes no more.
+  Result<void> CheckFits(const ListChange& change) const;
+  Result<void> CheckFits(const ReferenceChange& change) const;
   Result<void> CheckFits(const StandingChange& change) const;
   Result<void> CheckAllowance(const StandingChange& change) const;
   void Make(const ListChange& change, uint64_t seq);

@@ -212,6 +212,25 @@ TEST(Committed, RefusesWhatAListCannotHoldAndChangesNothing) {
   refuses(Put({"z\0", 2}), ErrorCode::kParse);
 }
 
+// A version with a lower bound than the one under which the list was filled.
+TEST(Committed, FoldsWhatWasPutBeforeTheBoundWasLoweredAndTakesNoMore) {
+  const Pack pack = PackWithLists();
+  Committed committed(pack);
+  ListChange change = Put("z");
+  change.puts.push_back({.value = "w"});
+  EXPECT_EQ(committed.Validate(change).error().code(), ErrorCode::kOutOfRange);
+  ASSERT_TRUE(committed.Apply(change, 17).has_value());
+  EXPECT_EQ(committed.FindList("watched")->size(), 4u);
+  EXPECT_EQ(committed.Validate(Put("v")).error().code(), ErrorCode::kOutOfRange);
+  Bytes saved;
+  ByteWriter writer(saved);
+  committed.Save(writer);
+  Committed restored(pack);
+  ByteReader reader(saved);
+  EXPECT_TRUE(restored.Restore(reader));
+  EXPECT_EQ(restored.FindList("watched")->size(), 4u);
+}
+
 TEST(Committed, PassesOverAListThatThePackHasNotAnyMore) {
   const Pack pack = PackWithLists();
   Committed committed(pack);
