@@ -370,7 +370,7 @@ Result<Given> Give(const DataAccess& access, const std::shared_ptr<const Compile
 
 }  // namespace
 
-Result<DiffResult> Diff(const DataAccess& access, std::shared_ptr<const CompiledPack> pack,
+Result<DiffResult> Diff(const DataAccess& access, const std::shared_ptr<const CompiledPack>& pack,
                         const SourcePlan& plan, const std::function<void(uint64_t)>& progress) {
   FUQI_ASSIGN_OR_RETURN(Admission admission, Admit(access, *pack, plan));
   const std::string events = admission.refused.empty() ? plan.sql : AdmittedSql(*pack, plan);

@@ -51,7 +51,7 @@ Result<GivenGraphs> GiveGraphs(
 // each row with its past: its cost grows with the square of a partition's rows. An error in the
 // batch statement (a failed cast, an overflow) is the result's error; a stream keeps deciding
 // there.
-Result<DiffResult> Diff(const DataAccess& access, std::shared_ptr<const CompiledPack> pack,
+Result<DiffResult> Diff(const DataAccess& access, const std::shared_ptr<const CompiledPack>& pack,
                         const SourcePlan& plan, const std::function<void(uint64_t)>& progress = {});
 
 }  // namespace fuqi::decide

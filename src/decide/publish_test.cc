@@ -15,7 +15,6 @@
 namespace fuqi::decide {
 namespace {
 
-using ledger::RecordType;
 using table::Datum;
 using Kind = ProposalStep::Kind;
 
@@ -472,19 +471,20 @@ TEST_F(PublishTest, DecidingGoesOnInAnotherThreadWhileHistoryIsFolded) {
   Commit();
   std::atomic<bool> switched{false};
   std::atomic<size_t> after{0};
+  const auto newest_us = static_cast<int64_t>(events.back().columns[1].i);
   std::thread decider([&] {
     for (size_t i = 3'000; i < events.size() || !switched; ++i) {
-      const Event event =
-          i < events.size()
-              ? events[i]
-              : Payment(fmt::format("q{}", i), events.back().columns[1].i + i, "a1", "b1", 100);
+      const Event event = i < events.size()
+                              ? events[i]
+                              : Payment(fmt::format("q{}", i), newest_us + static_cast<int64_t>(i),
+                                        "a1", "b1", 100);
       const Outcome outcome = Decide(event, SmallPack().get());
       after += outcome.pack == NewVersion() ? 1 : 0;
       if (i % 16 == 0) {
         Commit();
       }
     }
-    Decide(Payment("last", events.back().columns[1].i, "a1", "b1", 100), SmallPack().get());
+    Decide(Payment("last", newest_us, "a1", "b1", 100), SmallPack().get());
     Commit();
   });
   const std::unique_ptr<Backfill> backfill = Begin(NewVersion());

@@ -263,7 +263,7 @@ TEST(ScreenedEvidence, TheRecordIsEnoughToWorkTheScoreOutAgain) {
   SimulatedDisk disk(3);
   ManualClock clock(kStartUs);
   const auto pack = ScreeningPack();
-  auto partition = std::move(*Partition::Open(disk, clock, "/n", pack, {}));
+  std::unique_ptr<Partition> partition = *Partition::Open(disk, clock, "/n", pack, {});
   // Enough names that words have a rarity.
   ListChange change{{"ops", 77, "k"}, "sanctions", {}, {}};
   for (int i = 0; i < 100; ++i) {

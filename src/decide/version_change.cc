@@ -144,7 +144,7 @@ std::string Differing(const Part& part, const Part* other) {
   for (const auto& [name, value] : part.leaves) {
     if (!same.contains({name, value})) {
       text += text.empty() ? "" : " · ";
-      text += name.empty() ? value : name + ": " + value;
+      text += name.empty() ? value : fmt::format("{}: {}", name, value);
     }
   }
   return text;

@@ -190,8 +190,8 @@ TEST(VersionChange, RefusesByNameWhatRunningStateCouldNotFollow) {
   }
 }
 
-TEST(VersionChange, RefusesAVersionWithoutATableOfEventsOrWithASecondOne) {
-  const std::string logins = R"toml(
+// A second table of events.
+constexpr std::string_view kLogins = R"toml(
 [table.login]
 kind = "event"
 key = "id"
@@ -201,10 +201,14 @@ time = "ts"
 id = { type = "VARCHAR", class = "业务-交易-流水号" }
 ts = { type = "TIMESTAMP", class = "业务-交易-时间" }
 payer = { type = "VARCHAR", class = "业务-账户-账号", nullable = false }
+payee = { type = "VARCHAR", class = "业务-账户-账号" }
+device = { type = "VARCHAR", class = "业务-设备-标识" }
 )toml";
+
+TEST(VersionChange, RefusesAVersionWithoutATableOfEventsOrWithASecondOne) {
   const auto one = SmallPack();
-  const auto two = MustCompile(std::string(kSmallPack) + logins);
-  std::string renamed = std::string(kSmallPack) + logins;
+  const auto two = MustCompile(std::string(kSmallPack) + std::string(kLogins));
+  std::string renamed = std::string(kSmallPack) + std::string(kLogins);
   for (size_t at = renamed.find("table.login"); at != std::string::npos;
        at = renamed.find("table.login")) {
     renamed.replace(at, 11, "table.entry");
@@ -218,19 +222,7 @@ payer = { type = "VARCHAR", class = "业务-账户-账号", nullable = false }
 }
 
 TEST(VersionChange, RefusesWhatEventsOfOneKindCouldNotFollow) {
-  const std::string text = std::string(kSmallPack) + R"toml(
-[table.login]
-kind = "event"
-key = "id"
-time = "ts"
-
-[table.login.column]
-id = { type = "VARCHAR", class = "业务-交易-流水号" }
-ts = { type = "TIMESTAMP", class = "业务-交易-时间" }
-payer = { type = "VARCHAR", class = "业务-账户-账号", nullable = false }
-payee = { type = "VARCHAR", class = "业务-账户-账号" }
-device = { type = "VARCHAR", class = "业务-设备-标识" }
-)toml";
+  const std::string text = std::string(kSmallPack) + std::string(kLogins);
   const std::string payee = "payee = { type = \"VARCHAR\", class = \"业务-账户-账号\" }\n";
   const std::string device = "device = { type = \"VARCHAR\", class = \"业务-设备-标识\" }\n";
   const auto from = MustCompile(text);

@@ -298,7 +298,7 @@ void Api::Handle(HttpRequest request, Reply reply) {
         return ChangeReference(std::move(request), *pack, parameters[1], std::move(reply));
       }
       if (id == RouteId::kChangeStanding) {
-        return ChangeStanding(std::move(request), *pack, std::move(reply));
+        return ChangeStanding(request, *pack, std::move(reply));
       }
       if (id == RouteId::kGetStanding) {
         return Send(reply, GetStanding(*pack, request));
@@ -309,8 +309,8 @@ void Api::Handle(HttpRequest request, Reply reply) {
       if (id == RouteId::kGetEventDecision) {
         return Send(reply, GetEventDecision(*pack, parameters[1], language));
       }
-      return HandleVersions(std::move(request), *pack, id,
-                            parameters.size() > 1 ? parameters[1] : "", std::move(reply));
+      return HandleVersions(request, *pack, id, parameters.size() > 1 ? parameters[1] : "",
+                            std::move(reply));
     }
     case RouteId::kGetDecision:
       return Send(reply, GetDecision(parameters[0], language));

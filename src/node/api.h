@@ -136,10 +136,10 @@ class Api final : public HttpHandler {
                        Reply reply);
   HttpResponse GetList(const ServedPack& served, const std::string& list,
                        const HttpRequest& request) const;
-  void ChangeStanding(HttpRequest request, const ServedPack& served, Reply reply);
+  void ChangeStanding(const HttpRequest& request, const ServedPack& served, Reply reply);
   HttpResponse GetStanding(const ServedPack& served, const HttpRequest& request) const;
   // `hash` as the path gives it.
-  void HandleVersions(HttpRequest request, const ServedPack& served, RouteId id,
+  void HandleVersions(const HttpRequest& request, const ServedPack& served, RouteId id,
                       const std::string& hash, Reply reply);
   void Propose(const HttpRequest& request, const ServedPack& served, Reply reply);
   HttpResponse Ready(Language language) const;

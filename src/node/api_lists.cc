@@ -47,10 +47,11 @@ Result<Asked> ReadAsked(std::string_view query) {
     }
     if (name == "after") {
       Result<decide::ListEntryId> id = ReadCursor(text);
-      if (id) {
-        asked.after = *std::move(id);
+      if (!id) {
+        return false;
       }
-      return id.has_value();
+      asked.after = *std::move(id);
+      return true;
     }
     return name == "limit" && ReadLimit(text, asked.limit);
   });

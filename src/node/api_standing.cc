@@ -55,7 +55,7 @@ Result<Asked> ReadAsked(std::string_view query) {
 
 }  // namespace
 
-void Api::ChangeStanding(HttpRequest request, const ServedPack& served, Reply reply) {
+void Api::ChangeStanding(const HttpRequest& request, const ServedPack& served, Reply reply) {
   decide::StandingChange change;
   change.head = {request.caller, clock_.NowUs(), request.idempotency_key};
   if (Result<void> parsed = ParseStandingChange(request.body, served.name, change); !parsed) {

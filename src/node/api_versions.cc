@@ -60,7 +60,7 @@ void SendBodyRefusal(const Reply& reply, const Error& error, Language language) 
 
 }  // namespace
 
-void Api::HandleVersions(HttpRequest request, const ServedPack& served, RouteId id,
+void Api::HandleVersions(const HttpRequest& request, const ServedPack& served, RouteId id,
                          const std::string& hash_text, Reply reply) {
   const Language language = request.language;
   if (id == RouteId::kGetVersions) {

@@ -82,6 +82,7 @@ bool IsProposal(const OrderedJson& json) {
   return HasTexts(json, {"hash", "state", "expires"}) && json.contains("proposed") &&
          MayHave(json, "proposed", IsStep) && MayHave(json, "approved", IsStep) &&
          MayHave(json, "withdrawn", IsStep) && MayHave(json, "failed", IsStep) &&
+         MayHave(json, "shadow_error", IsText) &&
          MayHave(json, "backfill",
                  [](const OrderedJson& backfill) { return HasCounts(backfill, {"events", "of"}); });
 }
