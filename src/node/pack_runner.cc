@@ -86,11 +86,10 @@ void PackRunner::SubmitFirst(Job job) {
       first_ = std::move(job);
       has_first_ = true;
       decider_wakes_.notify_one();
+      return;
     }
   }
-  if (refused) {
-    job.done(*std::move(refused));
-  }
+  job.done(*std::move(refused));
 }
 
 std::shared_ptr<const PackVersion> PackRunner::version() const {

@@ -200,7 +200,7 @@ Result<std::pair<decide::Proposal, Publisher::Compiled>> Publisher::Prepare(Prop
   return std::pair(std::move(proposal), std::move(version));
 }
 
-void Publisher::Propose(Proposing proposing, std::function<void(Result<Proposed>)> done) {
+void Publisher::Propose(Proposing proposing, const std::function<void(Result<Proposed>)>& done) {
   const bool waits = Enqueue([this, proposing = std::move(proposing), done]() mutable {
     auto prepared = Prepare(proposing);
     if (!prepared) {
@@ -228,7 +228,7 @@ void Publisher::Propose(Proposing proposing, std::function<void(Result<Proposed>
 }
 
 void Publisher::Compare(const Digest& hash,
-                        std::function<void(Result<std::vector<decide::ChangedPart>>)> done) {
+                        const std::function<void(Result<std::vector<decide::ChangedPart>>)>& done) {
   const bool waits = Enqueue([this, hash, done] {
     const decide::Versions versions = runner_.partition().versions();
     if (!versions.newest() || versions.newest()->proposal.hash != hash) {

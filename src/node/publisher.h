@@ -65,15 +65,15 @@ class Publisher {
   Publisher(PackRunner& runner, std::optional<Digest> agreed, Clock& clock);
   ~Publisher();
 
-  // `done` is called once, on another thread. kConfig and others with place: the pack is wrong;
-  // kConflict, kPermissionDenied, kDeadlineExceeded, kNotFound, kAlreadyExists, kOutOfRange: as
-  // Versions and CheckSuccessor; kUnavailable: stopping, or the log has failed; kResourceExhausted:
-  // too much was asked and not yet answered.
-  void Propose(Proposing proposing, std::function<void(Result<Proposed>)> done);
+  // `done` is called once, on another thread or on this one. kConfig and others with place: the
+  // pack is wrong; kConflict, kPermissionDenied, kDeadlineExceeded, kNotFound, kAlreadyExists,
+  // kOutOfRange: as Versions and CheckSuccessor; kUnavailable: stopping, or the log has failed;
+  // kResourceExhausted: too much was asked and not yet answered.
+  void Propose(Proposing proposing, const std::function<void(Result<Proposed>)>& done);
   // What the version of the newest proposal would change of the one that decides. kNotFound: the
   // newest proposal is of another version; kResourceExhausted as Propose.
   void Compare(const Digest& hash,
-               std::function<void(Result<std::vector<decide::ChangedPart>>)> done);
+               const std::function<void(Result<std::vector<decide::ChangedPart>>)>& done);
   // Approves or withdraws the newest proposal, which must be of this version. Gives the record.
   void Step(decide::ProposalStep::Kind kind, const Digest& hash, const std::string& by,
             const std::string& reason, std::function<void(Result<decide::Applied>)> done);

@@ -18,6 +18,17 @@
 #include "base/check.h"
 
 namespace fuqi::node {
+namespace {
+
+template <class Write>
+void WriteTo(const std::string& path, Write write) {
+  FILE* file = std::fopen(path.c_str(), "w");
+  FUQI_CHECK(file != nullptr);
+  const bool written = write(file) == 1;
+  FUQI_CHECK(std::fclose(file) == 0 && written);
+}
+
+}  // namespace
 
 TestCertificate MakeTestCertificate(const std::string& dir) {
   EVP_PKEY* key = EVP_EC_gen("P-256");
@@ -38,12 +49,10 @@ TestCertificate MakeTestCertificate(const std::string& dir) {
   X509_sign(certificate, key, EVP_sha256());
 
   TestCertificate made{dir + "/cert.pem", dir + "/key.pem"};
-  FILE* file = std::fopen(made.certificate.c_str(), "w");
-  PEM_write_X509(file, certificate);
-  std::fclose(file);
-  file = std::fopen(made.private_key.c_str(), "w");
-  PEM_write_PrivateKey(file, key, nullptr, nullptr, 0, nullptr, nullptr);
-  std::fclose(file);
+  WriteTo(made.certificate, [&](FILE* file) { return PEM_write_X509(file, certificate); });
+  WriteTo(made.private_key, [&](FILE* file) {
+    return PEM_write_PrivateKey(file, key, nullptr, nullptr, 0, nullptr, nullptr);
+  });
   X509_free(certificate);
   EVP_PKEY_free(key);
   return made;
