@@ -91,7 +91,7 @@ class Feed {
 TEST(SlidingSum, EvictsExactlyAtTheFrameEdge) {
   WindowState state = Compiled({Over("sum", "amount", 100), Over("sum", "rate", 100)});
   Feed feed(state);
-  for (int i = 0; i < 10; ++i) {
+  for (int64_t i = 0; i < 10; ++i) {
     feed.Push(10 * i, "a", 1 << i, 0.5 * (1 << i));
   }
   EXPECT_EQ(feed.Push(100, "a", 1024, 512), "2047 1023.5");   // time - length is within
