@@ -95,9 +95,8 @@ Result<ApiKeys> ApiKeys::Parse(std::string_view text, const std::string& file) {
     if (!IsName(name) || !hash || hash->size() != sizeof(Digest) || !roles) {
       return Err(ErrorCode::kConfig,
                  "a line is `name:sha256` or `name:sha256:roles`, with the hash as 64 hexadecimal "
-                 "digits and roles of decide, list, standing, propose, approve; `fuqi key new "
-                 "NAME` "
-                 "makes one")
+                 "digits and roles of decide, list, standing, propose, approve; "
+                 "`fuqi key new NAME` makes one")
           .At(where);
     }
     Entry entry{{std::string(name), *roles}, {}};

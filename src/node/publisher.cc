@@ -20,8 +20,6 @@ constexpr uint64_t kNearRecords = 64;
 constexpr auto kFollow = std::chrono::milliseconds(20);
 // Looks again for what is not on disk yet, and for room in a queue that was full.
 constexpr auto kPause = std::chrono::milliseconds(1);
-// What is asked and not answered yet; each may hold a pack, and costs a compilation.
-constexpr size_t kTasksMax = 64;
 
 Error Stopping() { return Err(ErrorCode::kUnavailable, "the server is stopping"); }
 
@@ -127,7 +125,7 @@ void Publisher::RunTasks() {
 
 bool Publisher::Enqueue(std::function<void()> task) {
   MutexLock lock(mutex_);
-  if (tasks_.size() >= kTasksMax) {
+  if (tasks_.size() >= kPublisherTasksMax) {
     return false;
   }
   tasks_.push_back(std::move(task));

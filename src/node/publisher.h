@@ -42,6 +42,8 @@ struct Proposing {
   decide::PackFiles files;
 };
 inline constexpr int64_t kProposalTimeMaxUs = 90 * kDayUs;
+// What waits for the thread; each may hold a pack, and costs a compilation.
+inline constexpr size_t kPublisherTasksMax = 64;
 
 struct Proposed {
   bool repeated = false;
