@@ -58,9 +58,8 @@ Result<std::vector<Cell>> ReadCells(const TomlNode& node) {
 
 class TableReader {
  public:
-  TableReader(const TomlNode::Entry& entry, Pack& pack, const PackFiles& files,
-              const std::string& dir)
-      : node_(entry.value), pack_(pack), files_(files), dir_(dir) {
+  TableReader(const TomlNode::Entry& entry, const PackFiles& files, const std::string& dir)
+      : node_(entry.value), files_(files), dir_(dir) {
     table_.name = entry.key;
     table_.where = entry.where;
   }
@@ -311,7 +310,6 @@ class TableReader {
   }
 
   const TomlNode& node_;
-  Pack& pack_;
   const PackFiles& files_;
   const std::string& dir_;
   DecisionTable table_;
@@ -355,7 +353,7 @@ Result<void> internal::ReadDecisionTables(const TomlNode& root, const PackFiles&
     }
     for (const TomlNode::Entry& entry : entries) {
       FUQI_RETURN_IF_ERROR(CheckName(entry));
-      FUQI_ASSIGN_OR_RETURN(DecisionTable table, TableReader(entry, pack, files, dir).Run());
+      FUQI_ASSIGN_OR_RETURN(DecisionTable table, TableReader(entry, files, dir).Run());
       FUQI_ASSIGN_OR_RETURN(std::optional<std::string> file,
                             entry.value.Optional<std::string>("file"));
       used.insert(file.value_or(""));

@@ -155,6 +155,7 @@ class Scene {
       const ListEntryId id = Any().entry.id();
       Apply({{}, "sanctions", {}, {{id.value, id.source, id.valid_from_us}}});
       std::erase_if(all_.entries, [&](const Kept& each) { return each.entry.id() == id; });
+      Compare(id.value);
     }
     if (random_.Chance(0.15)) {
       Bytes saved;
