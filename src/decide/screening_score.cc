@@ -13,11 +13,6 @@ using Kind = NameToken::Kind;
 constexpr int kJoinedPermille = 980;
 constexpr size_t kJoinedLettersMin = 4;
 
-// Between names that are pinyin throughout, what looks like a slip or like Cantonese is most often
-// another name: "Zhongguo" and "Zhonggui", "Tang" and "Deng".
-constexpr int kPinyinSlipPermille = 550;
-constexpr int kPinyinCognatePermille = 400;
-
 // What a note leaves of a score, in hundredths.
 constexpr int kOtherOrderLeaves = 75;
 constexpr int kOtherPlaceLeaves = 80;
