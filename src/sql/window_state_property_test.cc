@@ -558,10 +558,14 @@ RC_GTEST_PROP(WindowStateProperty, GivesWhatABruteForceGivesOverMonths, ()) {
   constexpr int64_t kEndOfJanuary = 1'706'400'000'000'000;  // 2024-01-28
   Level level = AnyLevel();
   for (Window& window : level.windows) {
-    if (window.frame == Window::Frame::kRange) {
-      window.length_months = *rc::gen::inRange(1, 14);
+    if (window.gap_rows == 0) {
+      window.frame = Window::Frame::kRange;
+      window.length_months = *rc::gen::element(1, 1, 2, 3, 12, 13);
       window.length_us = *rc::gen::element<int64_t>(0, 0, kHourUs);
       window.gap_us *= *rc::gen::element<int64_t>(0, 1, kHourUs);
+    }
+    if (*rc::gen::arbitrary<bool>()) {
+      window.partitions.clear();  // many rows of one key
     }
   }
   const int64_t lateness = *rc::gen::element<int64_t>(0, 1, 100 * kHourUs);
@@ -569,10 +573,11 @@ RC_GTEST_PROP(WindowStateProperty, GivesWhatABruteForceGivesOverMonths, ()) {
   RC_ASSERT(state.has_value());
   std::vector<Event> events;
   int64_t newest = kEndOfJanuary;
-  const int count = *rc::gen::inRange(1, 80);
+  const int count = *Widely([] { return *rc::gen::inRange(60, 240); });
   for (int i = 0; i < count; ++i) {
-    newest += *rc::gen::element<int64_t>(0, kHourUs, 5 * kHourUs, 17 * kHourUs, 24 * kHourUs,
-                                         600 * kHourUs);
+    // Some hours about the end of a month, then on to the next.
+    newest += *rc::gen::weightedElement<int64_t>(
+        {{2, 0}, {3, kHourUs}, {3, 5 * kHourUs}, {3, 17 * kHourUs}, {1, 27 * 24 * kHourUs}});
     Event event;
     event.columns = *Widely(AnyColumns);
     event.ts = std::max(newest - *rc::gen::element<int64_t>(0, 0, 9 * kHourUs, 70 * kHourUs),

@@ -87,6 +87,28 @@ class Feed {
   uint64_t arrival_ = 1;
 };
 
+// A month before the 30th at noon is the last of February at noon; before the 31st at midnight it
+// is the last of February at midnight.
+TEST(MonthFrame, TakesUpAgainWhatALaterRowReachesBackTo) {
+  constexpr int64_t kHour = 3'600'000'000;
+  constexpr int64_t kLastOfFebruary = 1'709'164'800'000'000;  // 2024-02-29
+  constexpr int64_t kDay = 24 * kHour;
+  for (const int more : {0, 10}) {  // few rows, and rows enough for a running state
+    Window window = Over("sum", "amount", 0);
+    window.frame = Window::Frame::kRange;
+    window.length_months = 1;
+    WindowState state = Compiled({window});
+    Feed feed(state);
+    for (int i = 0; i < more; ++i) {
+      feed.Push(kLastOfFebruary + 6 * kHour, "a", 0);
+    }
+    EXPECT_EQ(feed.Push(kLastOfFebruary + 6 * kHour, "a", 1), "1");
+    EXPECT_EQ(feed.Push(kLastOfFebruary + 30 * kDay + 12 * kHour, "a", 2), "2");
+    EXPECT_EQ(feed.Push(kLastOfFebruary + 31 * kDay, "a", 4), "7");
+    EXPECT_EQ(feed.Push(kLastOfFebruary + 32 * kDay, "a", 8), "14");
+  }
+}
+
 // Rows enough for a running state: what leaves the frame is taken off it, exactly.
 TEST(SlidingSum, EvictsExactlyAtTheFrameEdge) {
   WindowState state = Compiled({Over("sum", "amount", 100), Over("sum", "rate", 100)});
