@@ -3,6 +3,9 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <array>
+
 #include "base/decimal.h"
 #include "sql/functions.h"
 
@@ -207,6 +210,28 @@ TEST(Program, FollowsThreeValuedLogic) {
   EXPECT_EQ(Value(Node(Kind::kCompare, kBoolean, {Int(1), Constant(kInteger, unknown)},
                        "IS DISTINCT FROM")),
             "true");
+}
+
+// Comparisons of whole numbers have instructions of their own.
+TEST(Program, FollowsThreeValuedLogicAmongComparisonsAlone) {
+  std::vector<Expr> each;
+  for (int column = 0; column < 3; ++column) {
+    each.push_back(Node(Kind::kCompare, kBoolean, {Column(column, kInteger), Int(1)}, "="));
+  }
+  const std::array<Datum, 3> values = {Datum::Int(1), Datum::Int(2), Datum::Null()};
+  for (int i = 0; i < 27; ++i) {
+    const std::vector<Datum> row = {values[i % 3], values[i / 3 % 3], values[i / 9]};
+    const auto any = [&](auto is) { return std::ranges::any_of(row, is); };
+    const bool yes = any([](const Datum& d) { return !d.is_null() && d.i == 1; });
+    const bool no = any([](const Datum& d) { return !d.is_null() && d.i == 2; });
+    const bool unknown = any([](const Datum& d) { return d.is_null(); });
+    EXPECT_EQ(Value(Node(Kind::kAnd, kBoolean, each), row),
+              no ? "false" : (unknown ? "NULL" : "true"))
+        << i;
+    EXPECT_EQ(Value(Node(Kind::kOr, kBoolean, each), row),
+              yes ? "true" : (unknown ? "NULL" : "false"))
+        << i;
+  }
 }
 
 struct TextCast {
