@@ -1,5 +1,6 @@
 // Any bytes as names: the first line is asked for in a list of the others. Scores are in range, the
-// same from either side, and what the index finds is what comparing finds where no word is rare.
+// same from either side, and what the index finds is what comparing finds where no word is rare and
+// more than initials of the first line agrees.
 
 #include <algorithm>
 #include <string_view>
@@ -26,10 +27,13 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   size_t alike = 0;
   for (size_t i = 1; i < lines.size(); ++i) {
     index.Add(std::to_string(i), lines[i]);
-    const int score = CompareNames(lines[0], lines[i]).score;
-    FUQI_CHECK(score >= 0 && score <= fuqi::decide::kScreeningScoreMax);
-    FUQI_CHECK(score == CompareNames(lines[i], lines[0]).score);
-    alike += score >= kThreshold ? 1 : 0;
+    const auto hit = CompareNames(lines[0], lines[i]);
+    FUQI_CHECK(hit.score >= 0 && hit.score <= fuqi::decide::kScreeningScoreMax);
+    FUQI_CHECK(hit.score == CompareNames(lines[i], lines[0]).score);
+    const bool is_found = std::ranges::any_of(hit.matches, [](const auto& match) {
+      return match.way != fuqi::decide::MatchWay::kInitial || match.query.size() > 1;
+    });
+    alike += hit.score >= kThreshold && is_found ? 1 : 0;
   }
   const auto found =
       index.Search(lines[0], {.threshold = kThreshold, .top = kNamesMax, .steps_max = 1U << 30});
