@@ -10,7 +10,7 @@
 // index from words to names; each name gets a bound that its score cannot pass. Then names are
 // scored, the highest bound first, until no bound left can enter the result. So the result is what
 // scoring every name would give, unless a budget of steps ends it: then `truncated` says so. (One
-// thing recall leaves out: a name that agrees with nothing but initials of the query.)
+// thing recall may leave out: a name that agrees with nothing but initials of the query.)
 //
 // The score is the weight of the words that found a partner, best assigned and in any order, as a
 // share of either name's weight: rare words weigh more than frequent ones, and legal forms, titles

@@ -128,15 +128,18 @@ std::vector<size_t> BestAssignment(const std::vector<int64_t>& worth, size_t row
 
 class Scorer {
  public:
+  // Whichever of two names is asked for, it is the same one that is looked at first: so of equal
+  // assignments the same is taken, and the score is the same from either side.
   Scorer(const WeighedName& query, const WeighedName& entry, SimilarityCache& cache)
-      : query_(query),
-        entry_(entry),
+      : turned_(std::ranges::lexicographical_compare(entry, query, {}, TextOf, TextOf)),
+        query_(turned_ ? entry : query),
+        entry_(turned_ ? query : entry),
         direct_(query.size() * entry.size()),
-        query_used_(query.size()),
-        entry_used_(entry.size()) {
+        query_used_(query_.size()),
+        entry_used_(entry_.size()) {
     for (size_t i = 0; i < query.size(); ++i) {
       for (size_t k = 0; k < entry.size(); ++k) {
-        direct_[i * entry.size() + k] =
+        direct_[turned_ ? k * query.size() + i : i * entry.size() + k] =
             cache.Of(static_cast<uint32_t>(i), *query[i].profile, entry[k].id, *entry[k].profile);
       }
     }
@@ -148,15 +151,18 @@ class Scorer {
     SingleWords();
     std::ranges::sort(out_.matches, {}, &SpanMatch::query);
     Weigh();
+    if (turned_) {
+      for (SpanMatch& match : out_.matches) {
+        std::swap(match.query, match.entry);
+        std::swap(match.query_count, match.entry_count);
+      }
+      std::ranges::sort(out_.matches, {}, &SpanMatch::query);
+    }
     return std::move(out_);
   }
 
  private:
-  static bool IsPinyin(const WeighedName& name) {
-    return std::ranges::all_of(name, [](const WeighedToken& token) {
-      return token.profile->token.word != WordClass::kNone || ReadsAsPinyin(*token.profile);
-    });
-  }
+  static const std::string& TextOf(const WeighedToken& token) { return token.profile->token.text; }
 
   const Similarity& direct(size_t i, size_t k) const { return direct_[i * entry_.size() + k]; }
 
@@ -290,7 +296,7 @@ class Scorer {
     }
   }
 
-  // Of equal assignments the one that keeps the order; so it is the same from either side.
+  // Of equal assignments the one that keeps the order.
   int64_t WorthOf(size_t i, size_t k) const {
     constexpr int64_t kOrder = int64_t{kNameTokensMax} * kNameTokensMax;
     const int64_t worth =
@@ -397,6 +403,7 @@ class Scorer {
     }
   }
 
+  const bool turned_;  // query_ is the entry, and entry_ the query
   const WeighedName& query_;
   const WeighedName& entry_;
   std::vector<Similarity> direct_;

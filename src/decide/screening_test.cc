@@ -279,7 +279,7 @@ TEST(ScreeningIndex, WeighsWordsThatManyNamesHaveLess) {
 }
 
 TEST(Screening, NamesItsVersionByItsTables) {
-  EXPECT_EQ(ScreeningVersion().substr(0, 2), "1-");
+  EXPECT_EQ(ScreeningVersion().substr(0, 2), "2-");
   EXPECT_NE(ScreeningVersion().find(internal::Tables().hash), std::string::npos);
 }
 

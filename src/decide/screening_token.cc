@@ -310,15 +310,6 @@ Similarity SyllableSimilarity(const Syllable& a, bool a_is_han, const Syllable& 
   return best;
 }
 
-bool ReadsAsPinyin(const TokenProfile& profile) {
-  return std::ranges::any_of(profile.runs, [](const SyllableRun& run) {
-    return std::ranges::all_of(run, [](const Syllable& syllable) {
-      return std::ranges::any_of(
-          syllable, [](const SpelledSyllable& use) { return (use.systems & kPinyin) != 0; });
-    });
-  });
-}
-
 Similarity SlipSimilarity(const TokenProfile& a, const TokenProfile& b) {
   return MayBeSlips(a.token.word, b.token.word) ? LetterSimilarity(a, b) : Similarity{};
 }

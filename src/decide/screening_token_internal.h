@@ -47,9 +47,6 @@ Similarity TokenSimilarity(const TokenProfile& a, const TokenProfile& b);
 // Of words that may differ by slips; the part of TokenSimilarity that looks at letters alone.
 Similarity SlipSimilarity(const TokenProfile& a, const TokenProfile& b);
 
-// A Han word, or a Latin one that is made of syllables of pinyin.
-bool ReadsAsPinyin(const TokenProfile& profile);
-
 // Two syllables of names whose scripts are as given.
 Similarity SyllableSimilarity(const Syllable& a, bool a_is_han, const Syllable& b, bool b_is_han);
 
