@@ -161,7 +161,30 @@ bool ReadContent(ByteReader& reader, StandingChange& change) {
   return !change.allowance || change.allowance->per_us >= 0;
 }
 
+void WriteContent(const OutboxChange& change, ByteWriter& writer) {
+  writer.Fixed(static_cast<uint8_t>(change.op));
+  writer.Varint(change.decision_seq);
+  writer.Fixed(static_cast<uint8_t>(change.action));
+  writer.Varint(change.attempts);
+  writer.Text(change.why);
+}
+
+// False for what is no operation or action, or says what its operation does not take.
+bool ReadContent(ByteReader& reader, OutboxChange& change) {
+  const auto op = reader.Fixed<uint8_t>();
+  change.decision_seq = reader.Varint();
+  const auto action = reader.Fixed<uint8_t>();
+  change.attempts = reader.Varint();
+  change.why = reader.Text();
+  change.op = static_cast<OutboxChange::Op>(op);
+  change.action = static_cast<Action>(action);
+  return op <= static_cast<uint8_t>(OutboxChange::Op::kDrop) &&
+         action <= static_cast<uint8_t>(Action::kFreeze) && change.is_well_formed();
+}
+
 // What the content is about, which the core names beside the head.
+const std::string& TargetOf(const OutboxChange& change) { return change.topic; }
+std::string& TargetOf(OutboxChange& change) { return change.topic; }
 const std::string& TargetOf(const StandingChange& change) { return change.kind; }
 std::string& TargetOf(StandingChange& change) { return change.kind; }
 const std::string& TargetOf(const ListChange& change) { return change.list; }
@@ -187,14 +210,22 @@ Result<Change> Decode(const Record& record, std::string_view what) {
 
 }  // namespace
 
+bool OutboxChange::is_well_formed() const {
+  const bool by_person = op == Op::kRetry || op == Op::kDrop;
+  const bool was_sent = op == Op::kDelivered || op == Op::kGiveUp;
+  return (decision_seq != 0 || by_person) && (op == Op::kOwe || action == Action::kApprove) &&
+         was_sent == (attempts != 0) && (by_person || op == Op::kGiveUp) == !why.empty();
+}
+
 bool IsChange(RecordType type) {
   return type == RecordType::kListChange || type == RecordType::kReferenceChange ||
-         type == RecordType::kStandingChange;
+         type == RecordType::kStandingChange || type == RecordType::kOutboxChange;
 }
 
 RecordType TypeOf(const Change& change) {
   static constexpr std::array<RecordType, std::variant_size_v<Change>> kTypes = {
-      RecordType::kListChange, RecordType::kReferenceChange, RecordType::kStandingChange};
+      RecordType::kListChange, RecordType::kReferenceChange, RecordType::kStandingChange,
+      RecordType::kOutboxChange};
   return kTypes[change.index()];
 }
 
@@ -222,6 +253,8 @@ Result<Change> DecodeChange(const Record& record) {
       return Decode<ReferenceChange>(record, "ReferenceChange");
     case RecordType::kStandingChange:
       return Decode<StandingChange>(record, "StandingChange");
+    case RecordType::kOutboxChange:
+      return Decode<OutboxChange>(record, "OutboxChange");
     default:
       return Err(ErrorCode::kParse, "a record of type {} changes no committed state",
                  static_cast<uint16_t>(record.type));

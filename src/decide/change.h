@@ -70,7 +70,28 @@ struct StandingChange {
   Bilingual reason;
 };
 
-using Change = std::variant<ListChange, ReferenceChange, StandingChange>;
+// What a decision owes to a topic of the outbox, and what became of it (outbox.h).
+struct OutboxChange {
+  enum class Op : uint8_t {
+    kOwe = 0,
+    kDelivered = 1,
+    kGiveUp = 2,  // after so many attempts
+    kRetry = 3,   // by a person: what was given up is owed again
+    kDrop = 4,    // by a person: it is owed no more
+  };
+  ChangeHead head;  // by: the pack's name where a decision owes, "outbox" where it was sent
+  std::string topic;
+  Op op = Op::kOwe;
+  uint64_t decision_seq = 0;         // 0, of kRetry and kDrop: all of the topic that were given up
+  Action action = Action::kApprove;  // of kOwe
+  uint64_t attempts = 0;             // of kDelivered and kGiveUp
+  std::string why;                   // of kGiveUp the last error; of a person's the reason
+
+  // Whether it says what its operation takes, and nothing else: a record has one form.
+  bool is_well_formed() const;
+};
+
+using Change = std::variant<ListChange, ReferenceChange, StandingChange, OutboxChange>;
 
 // Bounds of one change.
 inline constexpr size_t kChangeBytesMax = size_t{3} << 20;  // encoded

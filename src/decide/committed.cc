@@ -169,6 +169,7 @@ void Committed::Save(ByteWriter& writer) const {
   for (const StandingState& state : standing_) {
     state.Save(writer);
   }
+  outbox_.Save(writer);
 }
 
 bool Committed::Restore(ByteReader& reader) {
@@ -191,7 +192,7 @@ bool Committed::Restore(ByteReader& reader) {
   }
   auto restore = [&](auto& state) { return state.Restore(reader); };
   return std::ranges::all_of(lists_, restore) && std::ranges::all_of(references_, restore) &&
-         std::ranges::all_of(standing_, restore);
+         std::ranges::all_of(standing_, restore) && outbox_.Restore(reader);
 }
 
 }  // namespace fuqi::decide

@@ -18,6 +18,7 @@
 #include "base/result.h"
 #include "decide/change.h"
 #include "decide/list.h"
+#include "decide/outbox.h"
 #include "decide/pack.h"
 #include "decide/reference.h"
 #include "decide/standing.h"
@@ -53,6 +54,7 @@ class Committed {
   const std::vector<ReferenceState>& references() const { return references_; }
   const StandingState* FindStanding(std::string_view kind) const;
   const std::vector<StandingState>& standing() const { return standing_; }
+  const OutboxState& outbox() const { return outbox_; }
 
   void Save(ByteWriter& writer) const;
   // False unless it is what Save writes.
@@ -71,25 +73,30 @@ class Committed {
     return FindReference(change.reference) != nullptr;
   }
   bool Has(const StandingChange& change) const;
+  static bool Has(const OutboxChange&) { return true; }
   Result<void> CheckForm(const ListChange& change) const;
   Result<void> CheckForm(const ReferenceChange& change) const;
   Result<void> CheckForm(const StandingChange& change) const;
+  static Result<void> CheckForm(const OutboxChange& change);
   // Of lists and references: whether there is room. A version with lower bounds folds what was put
   // before it all the same, and takes no more.
   Result<void> CheckFits(const ListChange& change) const;
   Result<void> CheckFits(const ReferenceChange& change) const;
   Result<void> CheckFits(const StandingChange& change) const;
+  Result<void> CheckFits(const OutboxChange& change) const;
   Result<void> CheckAllowance(const StandingChange& change) const;
   void Make(const ListChange& change, uint64_t seq);
   void Make(const ReferenceChange& change, uint64_t seq);
   void Make(const StandingChange& change, uint64_t seq);
+  void Make(const OutboxChange& change, uint64_t seq);
   void Remember(Known known);
 
   const Pack* pack_;
   std::vector<ListState> lists_;            // in the pack's order
   std::vector<ReferenceState> references_;  // likewise
   std::vector<StandingState> standing_;     // likewise
-  std::deque<Known> known_;                 // oldest first
+  OutboxState outbox_;
+  std::deque<Known> known_;  // oldest first
   boost::unordered_flat_map<std::string, std::pair<uint64_t, Digest>> by_id_;
 };
 

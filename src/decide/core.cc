@@ -23,7 +23,7 @@ namespace {
 using table::Datum;
 using table::TypeId;
 
-constexpr uint8_t kStateVersion = 3;
+constexpr uint8_t kStateVersion = 4;
 constexpr int64_t kTimeMinUs = -62'135'596'800'000'000;  // 0001-01-01
 constexpr int64_t kTimeMaxUs = 253'402'300'800'000'000;  // 10000-01-01, exclusive
 constexpr int32_t kDateMin = static_cast<int32_t>(kTimeMinUs / kDayUs);
@@ -534,6 +534,16 @@ std::vector<Change> Core::ChangesOf(const Event& event, const Decision& decision
       changes.emplace_back(std::move(change));
     }
   }
+  for (const OutboxTopic& topic : pack.outbox) {
+    if (topic.Tells(decision.action)) {
+      OutboxChange change;
+      change.head.by = pack.name;
+      change.topic = topic.name;
+      change.decision_seq = decision.seq();
+      change.action = decision.action;
+      changes.emplace_back(std::move(change));
+    }
+  }
   return changes;
 }
 
@@ -541,7 +551,9 @@ Decision Core::DecideAndApply(const Event& event, uint64_t event_seq) {
   Decision decision = Decide(event, event_seq);
   uint64_t seq = decision.seq();
   for (const Change& change : ChangesOf(event, decision)) {
-    FUQI_CHECK(Apply(change, ++seq).has_value());
+    if (!std::holds_alternative<OutboxChange>(change)) {
+      FUQI_CHECK(Apply(change, ++seq).has_value());
+    }
   }
   return decision;
 }

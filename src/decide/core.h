@@ -60,10 +60,11 @@ class Core {
   // `event_seq`: of its Event record; rising. Never fails: what cannot be evaluated gives the
   // pack's default action and kEvaluationError, and the event enters the windows all the same.
   Decision Decide(const Event& event, uint64_t event_seq);
-  // What a decision lays on subjects for later events: the changes that are to be applied behind
-  // it, in this order, before the next event. Of the decision that Decide gave last.
+  // What a decision lays on subjects for later events, and owes to the outbox: the changes that are
+  // to be applied behind it, in this order, before the next event. Of the decision that Decide gave
+  // last.
   std::vector<Change> ChangesOf(const Event& event, const Decision& decision) const;
-  // Decides and applies its changes, where no log keeps them.
+  // Decides and applies its changes, where no log keeps them: nobody is told, and so nothing owed.
   Decision DecideAndApply(const Event& event, uint64_t event_seq);
   // What Decide does to the state, without the rules: for events whose decisions stand.
   void Fold(const Event& event, uint64_t event_seq);

@@ -108,6 +108,9 @@ std::optional<Change> WithoutLoggedStanding(Change change) {
     }
     standing->record = 0;
   }
+  if (std::holds_alternative<OutboxChange>(change)) {
+    return std::nullopt;  // nothing is sent
+  }
   return change;
 }
 

@@ -206,6 +206,7 @@ Result<void> Reader::ReadPackFile(const std::string& text) {
   FUQI_RETURN_IF_ERROR(internal::ReadDecisionTables(root, files_, dir_, pack_));
   FUQI_RETURN_IF_ERROR(internal::ReadLists(root, files_, dir_, pack_));
   FUQI_RETURN_IF_ERROR(internal::ReadStandingKinds(root, pack_));
+  FUQI_RETURN_IF_ERROR(internal::ReadOutbox(root, pack_));
   FUQI_RETURN_IF_ERROR(ReadRules(root));
   FUQI_RETURN_IF_ERROR(internal::ReadScores(root, pack_));
   FUQI_RETURN_IF_ERROR(internal::ReadGraphs(root, pack_));

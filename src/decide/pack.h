@@ -12,6 +12,7 @@
 // docs/formats/pack.md is the reference of every key. Loading reads and checks shape (TOML, unknown
 // keys, names, references between sections); compiling (compiled_pack.h) checks meaning.
 
+#include <algorithm>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -186,6 +187,15 @@ struct RuleStanding {
   std::optional<Allowance> allowance;  // `limit` is held against sums
 };
 
+// Which actions a system outside is told of.
+struct OutboxTopic {
+  std::string name;
+  std::vector<Action> actions;
+  bool Tells(Action action) const {
+    return std::find(actions.begin(), actions.end(), action) != actions.end();
+  }
+};
+
 struct Rule {
   std::string id;
   Fragment when;           // as the pack has it
@@ -251,6 +261,7 @@ inline constexpr size_t kGraphValuesMax = 8;
 inline constexpr size_t kPackListsMax = 100;
 inline constexpr size_t kPackReferencesMax = 100;
 inline constexpr size_t kPackStandingMax = 100;  // kinds, and rules that lay an action on one
+inline constexpr size_t kPackOutboxMax = 16;
 inline constexpr size_t kPackTablesMax = 100;
 inline constexpr size_t kPackScoresMax = 100;
 inline constexpr size_t kNameBytesMax = 63;
@@ -283,6 +294,7 @@ struct Pack {
   std::vector<List> lists;
   std::vector<Reference> references;
   std::vector<StandingKind> standing;
+  std::vector<OutboxTopic> outbox;
   std::vector<DecisionTable> tables;
   std::vector<Score> scores;
   // Those of SQL, of tables, of scores, then of graphs; once compiled, lookups.

@@ -70,6 +70,9 @@ Result<void> ReadScores(const TomlNode& root, Pack& pack);
 Result<void> ReadStandingKinds(const TomlNode& root, Pack& pack);
 Result<void> ReadRuleStanding(const TomlNode& rule_node, const Pack& pack, Rule& rule);
 
+// [outbox.NAME].
+Result<void> ReadOutbox(const TomlNode& root, Pack& pack);
+
 // [table.NAME] of the kind reference, with the rows of its file.
 Result<void> ReadReference(const TomlNode::Entry& entry, const PackFiles& files,
                            const std::string& dir, Pack& pack);

@@ -383,6 +383,17 @@ void Partition::ReadCommitted(const std::function<void(const Committed&)>& read)
   read(impl_->core.committed());
 }
 
+std::optional<OutboxState::Item> Partition::NextOwed(const std::string& topic) const {
+  std::vector<OutboxState::Item> owed;
+  ReadCommitted([&](const Committed& state) { owed = state.outbox().Page(topic, false, 0, 1); });
+  // SECURITY: state runs ahead of the log. What is not on disk is not owed yet, and a crash would
+  // take it back: OutboxCrash.AllThatWasAcknowledgedIsToldInOrderAndNothingThatPowerTookBack.
+  if (owed.empty() || owed[0].record >= committed()) {
+    return std::nullopt;
+  }
+  return owed[0];
+}
+
 ledger::Batch Partition::TakeBatch() {
   Impl& impl = *impl_;
   MutexLock lock(impl.mutex);

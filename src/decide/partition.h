@@ -158,6 +158,8 @@ class Partition {
   // Runs `read` on the committed state, what is not committed to disk included, while nothing is
   // decided: it must be quick.
   void ReadCommitted(const std::function<void(const Committed&)>& read) const;
+  // Of what is owed to a topic of the outbox and is on disk, the oldest.
+  std::optional<OutboxState::Item> NextOwed(const std::string& topic) const;
 
   uint64_t events() const;  // decided so far
   // For the deciding thread.

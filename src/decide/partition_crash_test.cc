@@ -37,6 +37,9 @@ type = "VARCHAR"
 columns = ["payer", "payee"]
 amount = "amount"
 reason = { zh = "账户受限", en = "the account is bound" }
+
+[outbox.desk]
+actions = ["review", "hold", "block"]
 )toml");
   return kPack;
 }
@@ -69,6 +72,20 @@ Change AllowanceOf(size_t i) {
   return change;
 }
 
+// A delivery of what the newest decision owes; nothing where it owes nothing.
+std::optional<Change> DeliveryOf(const Decision& decision, const Committed& committed) {
+  if (committed.outbox().Find("desk", decision.seq()) == nullptr) {
+    return std::nullopt;
+  }
+  OutboxChange change;
+  change.head = {"outbox", 1, fmt::format("delivery {}", decision.seq())};
+  change.topic = "desk";
+  change.op = OutboxChange::Op::kDelivered;
+  change.decision_seq = decision.seq();
+  change.attempts = 1;
+  return change;
+}
+
 struct Oracle {
   std::vector<Item> items;
   std::vector<Bytes> bodies;  // of the item's decision; empty for a change
@@ -76,6 +93,8 @@ struct Oracle {
   size_t set = 0;    // standing actions that decisions set
   size_t bound = 0;  // and that bound later events
   size_t spent = 0;  // what approved events used up
+  size_t owed = 0;   // messages to the desk
+  size_t delivered = 0;
 
   Oracle() {
     Core core(PackWithAList());
@@ -98,12 +117,22 @@ struct Oracle {
       seq += 2;
       for (const Change& change : core.ChangesOf(event, decision)) {
         EXPECT_TRUE(core.Apply(change, seq++).has_value());
-        ++(std::get<StandingChange>(change).op == StandingChange::Op::kSpend ? spent : set);
+        const auto* standing = std::get_if<StandingChange>(&change);
+        ++(standing == nullptr ? owed : standing->op == StandingChange::Op::kSpend ? spent : set);
+      }
+      // Every other message is delivered before the next event comes.
+      if (const auto delivery = DeliveryOf(decision, core.committed()); delivery && owed % 2 == 0) {
+        items.emplace_back(*delivery);
+        EXPECT_TRUE(core.Apply(*delivery, seq++).has_value());
+        bodies.emplace_back();
+        ++delivered;
       }
     }
     EXPECT_GT(set, 0u);
     EXPECT_GT(bound, 0u);
     EXPECT_GT(spent, 0u);
+    EXPECT_GT(delivered, 0u);
+    EXPECT_GT(owed, delivered);
     state = core.StateDigest();
   }
   static Bytes Body(const Decision& decision) {
@@ -267,6 +296,8 @@ class SeededRun {
     disk_.FailRead(0);
     disk_.LimitSpace(std::nullopt);
     EXPECT_EQ(partition_->core().StateDigest(), oracle_.state);
+    EXPECT_EQ(partition_->core().committed().outbox().Count("desk").owed,
+              oracle_.owed - oracle_.delivered);
     std::set<Digest> keys;
     std::set<std::string> changes;
     std::vector<Bytes> bodies;
@@ -291,7 +322,7 @@ class SeededRun {
     ASSERT_TRUE(partition_->log().Scan(0, visit).has_value());
     EXPECT_EQ(keys.size(), kEvents);
     EXPECT_EQ(changes.size(), oracle_.items.size() - kEvents);
-    EXPECT_EQ(standing, oracle_.set + oracle_.spent) << "each once";
+    EXPECT_EQ(standing, oracle_.set + oracle_.spent + oracle_.owed) << "each once";
     EXPECT_EQ(bodies, oracle_.bodies) << "each once, in order";
     EXPECT_TRUE(partition_->Close().has_value());
     CheckBySecondReader();

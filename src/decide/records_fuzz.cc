@@ -179,7 +179,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   }
   const ByteView bytes(data + 1, size - 1);
   constexpr std::array kChanges = {RecordType::kListChange, RecordType::kReferenceChange,
-                                   RecordType::kStandingChange};
+                                   RecordType::kStandingChange, RecordType::kOutboxChange};
   constexpr std::array kOthers = {TryDecisionId, TryProposal, TryProposalStep};
   switch (data[0] % 7) {
     case 0:

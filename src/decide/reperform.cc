@@ -52,7 +52,7 @@ class Epoch {
     if (record.type == RecordType::kDecision && record.seq >= from_) {
       return Compare(record).At(PlaceOf(record.seq));
     }
-    if (record.type == RecordType::kStandingChange) {
+    if (record.type == RecordType::kStandingChange || record.type == RecordType::kOutboxChange) {
       FUQI_RETURN_IF_ERROR(CompareChange(record).At(PlaceOf(record.seq)));
     }
     return ApplyRecord(record, core_).At(PlaceOf(record.seq));
@@ -117,11 +117,14 @@ class Epoch {
     return {};
   }
 
-  // What a decision set must be what it sets now; what persons did is as it is.
+  // What a decision set or owed must be what it does now; what persons did is as it is.
   Result<void> CompareChange(const StoredRecord& record) {
     FUQI_ASSIGN_OR_RETURN(Change change, DecodeChange(record));
-    const auto& standing = std::get<StandingChange>(change);
-    if (standing.at_us == kSinceEver || record.seq < from_) {
+    const auto* standing = std::get_if<StandingChange>(&change);
+    const bool by_decision = standing != nullptr
+                                 ? standing->at_us != kSinceEver
+                                 : std::get<OutboxChange>(change).op == OutboxChange::Op::kOwe;
+    if (!by_decision || record.seq < from_) {
       return {};
     }
     const bool as_due = !due_.empty() && std::ranges::equal(due_.front().core, record.core) &&

@@ -28,6 +28,7 @@ struct ChangedPart {
     kList,
     kReference,
     kStanding,
+    kOutbox,
     kSetting,  // whatever else stands in pack.toml
     kFile,     // every file, by the hash of its content
   };
@@ -48,7 +49,9 @@ std::vector<ChangedPart> CompareVersions(const Pack& from, const Pack& to);
 // could not follow: another pack's name, key or time column; a column that is of another type or
 // now needs a value; a table of several that is gone, or has lost a column that another keeps; a
 // list, reference or standing kind whose values are of another type; a list that now clears
-// another; a standing kind that is gone, since what stands would no longer bind.
+// another; a standing kind that is gone, since what stands would no longer bind. A topic of the
+// outbox may come and go: a version owes what it decides itself, and what was owed before stays
+// owed (outbox.h).
 Result<void> CheckSuccessor(const CompiledPack& from, const CompiledPack& to);
 
 }  // namespace fuqi::decide

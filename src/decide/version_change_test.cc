@@ -79,6 +79,8 @@ cycles = { measure = "cycles", length = 3, zh = "环", en = "cycles" }
 columns = ["payer", "payee"]
 amount = "amount"
 reason = { zh = "账户受限", en = "the account is bound" }
+[outbox.desk]
+actions = ["review", "block"]
 [score.trust]
 base = 600
 points = [
@@ -101,7 +103,7 @@ TEST(VersionChange, TellsEveryValueOfThePackThatIsAnother) {
     const char* before;
     const char* after;
   };
-  const std::array<Case, 13> cases = {{
+  const std::array<Case, 14> cases = {{
       {"threshold = 85", "threshold = 100", Kind::kList, "people", "threshold: 85",
        "threshold: 100"},
       {"threshold = 85\n", "", Kind::kList, "people", "threshold: 85", ""},
@@ -114,6 +116,7 @@ TEST(VersionChange, TellsEveryValueOfThePackThatIsAnother) {
       {"[\"payer\", \"payee\"]", "[\"payer\"]", Kind::kStanding, "account", "columns.2: payee", ""},
       {"the account is bound", "bound", Kind::kStanding, "account",
        "reason.en: the account is bound", "reason.en: bound"},
+      {"[\"review\", \"block\"]", "[\"block\"]", Kind::kOutbox, "desk", nullptr, nullptr},
       {"add = -10", "add = -100", Kind::kScore, "trust", "points.often.add: -10",
        "points.often.add: -100"},
       {"['>= 500', 'high']", "['>= 900', 'high']", Kind::kDecisionTable, "tier", "row.1.1: >= 500",

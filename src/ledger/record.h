@@ -19,6 +19,7 @@ enum class RecordType : uint16_t {
   kListChange = 6,       // entries of a list were put or taken away
   kReferenceChange = 7,  // rows were put into a reference table
   kStandingChange = 8,   // an action was laid on a subject for later events, or taken from it
+  kOutboxChange = 9,     // a decision owes a message, or the message was delivered, given up, …
   kProposal = 12,        // a person wants a version of the pack to become the one that decides
   kProposalStep = 13,    // a proposal was approved or withdrawn, or could not be carried out
 };
