@@ -17,7 +17,9 @@
 
 #include <atomic>
 #include <cstdlib>
+#include <fstream>
 #include <mutex>
+#include <set>
 #include <string>
 #include <thread>
 #include <unordered_map>
@@ -26,6 +28,7 @@
 #include "base/random.h"
 #include "decide/small_pack_test.h"
 #include "node/keys.h"
+#include "node/receiver_test.h"
 #include "node/test_client.h"
 
 namespace fuqi::node {
@@ -87,7 +90,7 @@ class ServeKill : public testing::Test {
     // The test's own end of a connection whose server was just killed.
     ::signal(SIGPIPE, SIG_IGN);
     certificate_ = MakeTestCertificate(dir_.path());
-    Result<NewKey> made = MakeKey("tester");
+    Result<NewKey> made = MakeKey("tester", {"decide", "standing"});
     headers_ = "Authorization: Bearer " + made->key + "\r\nContent-Type: application/json\r\n";
     dir_.Write("keys", made->line);
     dir_.Write("packs/small/pack.toml", decide::kSmallPack);
@@ -112,6 +115,22 @@ snapshot_every = 500
     return fmt::format(
         R"({{"id":"{}","ts":"2026-01-01T08:30:00Z","payer":"P{}","payee":"B","amount":"12.50"}})",
         id, id.size() % 7);
+  }
+
+  static std::string Payment(const std::string& id, const std::string& payer) {
+    return fmt::format(
+        R"({{"id":"{}","ts":"2026-01-01T08:30:00Z","payer":"{}","payee":"B","amount":"1.00"}})", id,
+        payer);
+  }
+  template <class Condition>
+  static bool Eventually(Condition condition) {
+    for (int i = 0; i < 1000; ++i) {
+      if (condition()) {
+        return true;
+      }
+      std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    }
+    return false;
   }
 
   TestDir dir_;
@@ -194,6 +213,84 @@ TEST_F(ServeKill, WhatWasAnsweredIsKnownInTheSameBytesAfterEveryKill) {
   }
   fmt::print("{} kills, {} events answered, {} answers looked up afterwards\n", kKills,
              answered.size(), checked);
+}
+
+TEST_F(ServeKill, AFreezeThatWasAnsweredHoldsAndABlockIsToldHoweverOftenTheServerIsKilled) {
+  constexpr int kRounds = 12;
+  SeededRandom random(20260102);
+  Receiver desk(certificate_, [](const Received&) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(3));
+    return Receiver::kGood;
+  });
+  dir_.Write("packs/small/pack.toml", std::string(decide::kSmallPack) + R"toml(
+[standing.account]
+columns = ["payer", "payee"]
+reason = { zh = "账户受限", en = "the account is bound" }
+[outbox.desk]
+actions = ["freeze"]
+)toml");
+  dir_.Write("secret", "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=");
+  {
+    std::ofstream more(config_, std::ios::app);
+    more << fmt::format(
+        "[local.outbox.small.desk]\nurl = \"https://127.0.0.1:{}/\"\nca = \"cert.pem\"\n"
+        "secrets = [\"secret\"]\nnetworks = [\"127.0.0.0/8\"]\npause = \"10 ms\"\n",
+        desk.port());
+  }
+  std::vector<std::string> frozen;  // accounts, of which the server said so
+  std::set<std::string> told;       // decisions that it answered and owes
+  for (int round = 0; round <= kRounds; ++round) {
+    ServerProcess server(config_);
+    ASSERT_NE(server.port(), 0) << "round " << round;
+    std::optional<TestClient> client = Connect(server);
+    ASSERT_TRUE(client);
+    for (size_t i = 0; i < frozen.size(); ++i) {
+      auto decided = client->Ask("POST", "/v1/packs/small/decisions",
+                                 Payment(fmt::format("{}-{}", round, i), frozen[i]), headers_);
+      ASSERT_TRUE(decided);
+      EXPECT_NE(decided->body.find("\"action\":\"freeze\""), std::string::npos) << decided->body;
+      const size_t at = decided->body.find("small-");
+      told.insert(decided->body.substr(at, decided->body.find('"', at) - at));
+    }
+    if (round == kRounds) {
+      EXPECT_TRUE(Eventually([&] {
+        auto owed = client->Ask("GET", "/v1/packs/small/outbox?topic=desk", "", headers_);
+        return owed && owed->body.find("\"owed\":0,") != std::string::npos;
+      }));
+      break;
+    }
+    std::thread freezing([&] {
+      for (int i = 0; client; ++i) {
+        const std::string account = fmt::format("A{}-{}", round, i);
+        auto set = client->Ask("POST", "/v1/packs/small/standing",
+                               R"({"op":"set","kind":"account","subject":")" + account +
+                                   R"(","action":"freeze","reason":"r"})",
+                               headers_);
+        if (!set || i == 10) {
+          return;
+        }
+        ASSERT_EQ(set->status, 200) << set->body;
+        frozen.push_back(account);
+      }
+    });
+    std::this_thread::sleep_for(std::chrono::milliseconds(random.Between(5, 60)));
+    server.End(SIGKILL);
+    freezing.join();
+  }
+  EXPECT_GT(frozen.size(), 10u);
+  std::vector<std::string> in_order;
+  for (const Received& message : desk.received()) {
+    const std::string id = message.headers.at("webhook-id");
+    in_order.push_back(id.substr(0, id.find('.')));
+  }
+  EXPECT_TRUE(std::ranges::is_sorted(in_order));
+  const std::set<std::string> received(in_order.begin(), in_order.end());
+  EXPECT_LE(in_order.size(), received.size() + kRounds) << "a kill repeats one message at most";
+  for (const std::string& decision : told) {
+    EXPECT_TRUE(received.contains(decision)) << decision << " was answered and nobody was told";
+  }
+  fmt::print("{} accounts frozen, {} decisions told in {} messages\n", frozen.size(), told.size(),
+             in_order.size());
 }
 
 TEST_F(ServeKill, EndsInOrderOnSigtermAndLeavesNoCoreDump) {

@@ -279,6 +279,8 @@ void Api::Handle(HttpRequest request, Reply reply) {
     case RouteId::kChangeReference:
     case RouteId::kChangeStanding:
     case RouteId::kGetStanding:
+    case RouteId::kChangeOutbox:
+    case RouteId::kGetOutbox:
     case RouteId::kPropose:
     case RouteId::kGetVersions:
     case RouteId::kGetVersion:
@@ -299,6 +301,12 @@ void Api::Handle(HttpRequest request, Reply reply) {
       }
       if (id == RouteId::kChangeStanding) {
         return ChangeStanding(request, *pack, std::move(reply));
+      }
+      if (id == RouteId::kChangeOutbox) {
+        return ChangeOutbox(request, *pack, std::move(reply));
+      }
+      if (id == RouteId::kGetOutbox) {
+        return Send(reply, GetOutbox(*pack, request));
       }
       if (id == RouteId::kGetStanding) {
         return Send(reply, GetStanding(*pack, request));
@@ -513,6 +521,7 @@ HttpResponse Api::RenderMetrics() const {
                       .log_bytes = BytesIn(served.log_dir),
                       .log_records = served.runner->partition().committed(),
                       .ready = served.runner->ready(),
+                      .outbox = OutboxGauges(served, clock_),
                       .proposal = proposal ? std::string(ProposalStateName(proposal->state)) : "",
                       .shadow = life.shadow,
                       .backfill_events = life.folded});

@@ -17,6 +17,7 @@
 #include "node/http.h"
 #include "node/keys.h"
 #include "node/metrics.h"
+#include "node/outbox_delivery.h"
 #include "node/pack_runner.h"
 #include "node/problem.h"
 #include "node/publisher.h"
@@ -33,6 +34,8 @@ enum class RouteId : uint8_t {
   kChangeReference,
   kChangeStanding,
   kGetStanding,
+  kChangeOutbox,
+  kGetOutbox,
   kPropose,
   kGetVersions,
   kGetVersion,
@@ -51,7 +54,7 @@ struct Route {
   Roles roles = 0;  // one of them is needed; 0: any key will do
 };
 // The order is the routes' number.
-inline constexpr std::array<Route, 18> kRoutes = {{
+inline constexpr std::array<Route, 20> kRoutes = {{
     {RouteId::kDecide, "POST", "/v1/packs/{pack}/decisions", true,
      static_cast<Roles>(Role::kDecide)},
     {RouteId::kGetDecision, "GET", "/v1/decisions/{decision_id}"},
@@ -65,6 +68,9 @@ inline constexpr std::array<Route, 18> kRoutes = {{
     {RouteId::kChangeStanding, "POST", "/v1/packs/{pack}/standing", true,
      static_cast<Roles>(Role::kStanding)},
     {RouteId::kGetStanding, "GET", "/v1/packs/{pack}/standing"},
+    {RouteId::kChangeOutbox, "POST", "/v1/packs/{pack}/outbox", true,
+     static_cast<Roles>(Role::kOutbox)},
+    {RouteId::kGetOutbox, "GET", "/v1/packs/{pack}/outbox"},
     {RouteId::kPropose, "POST", "/v1/packs/{pack}/versions", true,
      static_cast<Roles>(Role::kPropose)},
     {RouteId::kGetVersions, "GET", "/v1/packs/{pack}/versions"},
@@ -102,7 +108,11 @@ struct ServedPack {
   std::unique_ptr<PackRunner> runner;
   std::unique_ptr<Publisher> publisher;
   std::string log_dir;
+  std::vector<const OutboxDelivery*> deliveries = {};
 };
+
+// Figures of each topic that the pack has, or that anything is owed to.
+std::vector<OutboxGauge> OutboxGauges(const ServedPack& served, Clock& clock);
 
 class Api final : public HttpHandler {
  public:
@@ -142,6 +152,8 @@ class Api final : public HttpHandler {
   void HandleVersions(const HttpRequest& request, const ServedPack& served, RouteId id,
                       const std::string& hash, Reply reply);
   void Propose(const HttpRequest& request, const ServedPack& served, Reply reply);
+  void ChangeOutbox(const HttpRequest& request, const ServedPack& served, Reply reply);
+  HttpResponse GetOutbox(const ServedPack& served, const HttpRequest& request) const;
   HttpResponse Ready(Language language) const;
   HttpResponse RenderMetrics() const;
 

@@ -229,6 +229,7 @@ int RunCli(const std::vector<std::string>& arguments, Context& context) {
   AddTuneCommand(cli);
   AddDecideCommands(cli);
   AddStandingCommands(cli);
+  AddOutboxCommands(cli);
   AddEvidenceCommands(cli);
   AddListCommands(cli);
   AddReferenceCommands(cli);

@@ -67,6 +67,7 @@ void AddBacktestCommand(Cli& cli);    // backtest
 void AddMineCommand(Cli& cli);        // mine
 void AddTuneCommand(Cli& cli);        // tune
 void AddDecideCommands(Cli& cli);     // decide
+void AddOutboxCommands(Cli& cli);     // outbox list, outbox retry, outbox drop
 void AddStandingCommands(Cli& cli);   // standing show, standing set, standing release, undo
 void AddListCommands(Cli& cli);       // list show, list add, list remove, list import
 void AddReferenceCommands(Cli& cli);  // reference show, reference import

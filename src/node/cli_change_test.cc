@@ -63,6 +63,40 @@ TEST_F(Command, ShowsSetsReleasesAndUndoesWhatStands) {
   EXPECT_EQ(Run({"reperform", "--log", log}).code, 0);
 }
 
+TEST_F(Command, ListsRetriesAndDropsWhatTheOutboxOwes) {
+  dir_.Write("pack/pack.toml",
+             std::string(decide::kSmallPack) + "\n[outbox.desk]\nactions = [\"block\"]\n");
+  const std::string log = dir_ / "log";
+  const Ran decided =
+      Run({"decide", dir_ / "pack", "--log", log}, Line("a", "1500") + Line("b", "1600"));
+  ASSERT_EQ(decided.code, 0) << decided.err;
+  const auto listed = [&] {
+    return Json::parse(Run({"outbox", "list", "--log", log, "--json"}).out)["messages"];
+  };
+  const Json owed = listed();
+  ASSERT_EQ(owed.size(), 2u);
+  EXPECT_EQ(owed[0]["topic"], "desk");
+  EXPECT_EQ(owed[0]["action"], "block");
+  const std::string first = owed[0]["decision_id"];
+  EXPECT_NE(Run({"outbox", "list", "--log", log}).out.find(first), std::string::npos);
+
+  const Ran retried = Run({"outbox", "retry", "desk", first, "--reason", "it is up", "--log", log});
+  EXPECT_EQ(retried.code, 1) << "it was not given up";
+  EXPECT_NE(retried.err.find("being delivered already"), std::string::npos) << retried.err;
+  EXPECT_EQ(Run({"outbox", "drop", "desk", first, "--reason", "by hand", "--log", log}).code, 0);
+  const Json left = listed();
+  ASSERT_EQ(left.size(), 1u);
+  EXPECT_EQ(left[0]["decision_id"], owed[1]["decision_id"]);
+  EXPECT_EQ(Run({"outbox", "drop", "desk", first, "--reason", "by hand", "--log", log}).code, 1);
+  EXPECT_EQ(
+      Run({"outbox", "drop", "desk", "other-00000000000000000002", "--reason", "x", "--log", log})
+          .code,
+      1);
+  EXPECT_EQ(Run({"outbox", "drop", "desk", first, "--log", log}).code, 2) << "a reason is needed";
+  EXPECT_TRUE(Json::parse(Run({"outbox", "list", "--dead", "--log", log, "--json"}).out)["messages"]
+                  .empty());
+}
+
 TEST_F(Command, AllowsSoMuchAndTellsWhatRemains) {
   dir_.Write("pack/pack.toml", decide::SmallPackWith("[feature]",
                                                      "[standing.account]\ncolumns = [\"payer\"]\n"

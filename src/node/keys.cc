@@ -33,10 +33,11 @@ std::string_view Trimmed(std::string_view text) {
   return text.substr(begin, text.find_last_not_of(" \t\r") - begin + 1);
 }
 
-constexpr std::array<std::pair<std::string_view, Role>, 5> kRoleNames = {{
+constexpr std::array<std::pair<std::string_view, Role>, 6> kRoleNames = {{
     {"decide", Role::kDecide},
     {"list", Role::kList},
     {"standing", Role::kStanding},
+    {"outbox", Role::kOutbox},
     {"propose", Role::kPropose},
     {"approve", Role::kApprove},
 }};
@@ -95,8 +96,8 @@ Result<ApiKeys> ApiKeys::Parse(std::string_view text, const std::string& file) {
     if (!IsName(name) || !hash || hash->size() != sizeof(Digest) || !roles) {
       return Err(ErrorCode::kConfig,
                  "a line is `name:sha256` or `name:sha256:roles`, with the hash as 64 hexadecimal "
-                 "digits and roles of decide, list, standing, propose, approve; "
-                 "`fuqi key new NAME` makes one")
+                 "digits and roles of decide, list, standing, outbox, propose, approve; `fuqi key "
+                 "new NAME` makes one")
           .At(where);
     }
     Entry entry{{std::string(name), *roles}, {}};
@@ -142,7 +143,8 @@ Result<NewKey> MakeKey(std::string_view name, const std::vector<std::string>& ro
   }
   const std::string joined = fmt::format("{}", fmt::join(roles, ","));
   if (!roles.empty() && !ParseRoles(joined)) {
-    return Err(ErrorCode::kUsage, "a key's roles are of decide, list, standing, propose, approve");
+    return Err(ErrorCode::kUsage,
+               "a key's roles are of decide, list, standing, outbox, propose, approve");
   }
   std::array<uint8_t, 32> secret{};
   FUQI_RETURN_IF_ERROR(SecureRandom(secret));

@@ -8,8 +8,9 @@
 //   anna:60303ae22b998861bce3b28f33eec1be758a213c86c93c076dbe9f558c11c752:list,propose
 //
 // Roles say what a key may do beside asking: decide (send events), list (change lists and
-// references), standing (set, release and undo standing actions), propose and approve (versions of
-// packs). A line without roles has decide and list.
+// references), standing (set, release and undo standing actions), outbox (retry and drop what is
+// owed to systems outside), propose and approve (versions of packs). A line without roles has
+// decide and list.
 //
 // Security: since keys are random and long, a plain hash is enough: there is nothing to guess.
 // Every stored hash is compared, in the same time, whichever matches; a key is never logged, stored
@@ -26,7 +27,14 @@
 
 namespace fuqi::node {
 
-enum class Role : uint8_t { kDecide = 1, kList = 2, kPropose = 4, kApprove = 8, kStanding = 16 };
+enum class Role : uint8_t {
+  kDecide = 1,
+  kList = 2,
+  kPropose = 4,
+  kApprove = 8,
+  kStanding = 16,
+  kOutbox = 32,
+};
 // Bits of Role.
 using Roles = uint8_t;
 constexpr Roles operator|(Role a, Role b) {

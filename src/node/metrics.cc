@@ -69,6 +69,7 @@ class PackText {
     Value("fuqi_changes_total", "counter",
           "Changes of lists, references and standing actions made durable.",
           [](const PackGauges& p) { return p.metrics->changes.value(); });
+    Outbox();
     Value("fuqi_queue_depth", "gauge", "Events waiting for the decider.",
           [](const PackGauges& p) { return uint64_t{p.queue_depth}; });
     Distribution("fuqi_decision_seconds",
@@ -98,6 +99,27 @@ class PackText {
              ShadowLines(*p.shadow, pack);
            }
          });
+  }
+
+  void Outbox() {
+    auto each = [&](std::string_view name, std::string_view type, std::string_view help,
+                    auto value) {
+      Each(name, type, help, [&](const PackGauges& p, const std::string& pack) {
+        for (const OutboxGauge& topic : p.outbox) {
+          Line(name, fmt::format("{},topic=\"{}\"", pack, Escaped(topic.topic)), value(topic));
+        }
+      });
+    };
+    each("fuqi_outbox_owed", "gauge", "Messages that are owed and not delivered yet.",
+         [](const OutboxGauge& t) { return t.owed; });
+    each("fuqi_outbox_dead", "gauge", "Messages that were given up, until a person sees to them.",
+         [](const OutboxGauge& t) { return t.dead; });
+    each("fuqi_outbox_oldest_seconds", "gauge", "Age of the message that is owed longest.",
+         [](const OutboxGauge& t) { return static_cast<uint64_t>(std::max(t.oldest_s, 0.0)); });
+    each("fuqi_outbox_delivered_total", "counter", "Messages that a target took.",
+         [](const OutboxGauge& t) { return t.delivered; });
+    each("fuqi_outbox_failed_total", "counter", "Attempts that failed.",
+         [](const OutboxGauge& t) { return t.failed; });
   }
 
   void Log() {

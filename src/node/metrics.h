@@ -87,6 +87,16 @@ struct PackMetrics {
   Histogram batch_events;            // events of one commit
 };
 
+// Of one topic of a pack's outbox.
+struct OutboxGauge {
+  std::string topic;
+  uint64_t owed = 0;
+  uint64_t dead = 0;
+  uint64_t delivered = 0;
+  uint64_t failed = 0;
+  double oldest_s = 0;  // age of what is owed longest
+};
+
 // What is known only at the moment of asking.
 struct PackGauges {
   std::string pack;
@@ -96,6 +106,7 @@ struct PackGauges {
   uint64_t log_bytes = 0;
   uint64_t log_records = 0;
   bool ready = false;
+  std::vector<OutboxGauge> outbox = {};
   std::string proposal;  // state of the newest proposal; empty: there was none
   std::optional<decide::ShadowReport> shadow;  // of a version that watches
   uint64_t backfill_events = 0;                // folded so far by a version on its way; 0: none is

@@ -295,8 +295,10 @@ void PackRunner::Deliver(std::vector<Settled> settled, const std::optional<Error
         metrics_.decision_ns.Observe(static_cast<uint64_t>(now - s.job.started_ns));
       }
     } else if (const auto* applied = std::get_if<decide::Applied>(&s.answer)) {
-      const bool is_change = std::holds_alternative<decide::Change>(s.job.what);
-      metrics_.changes.Add(is_change && !applied->repeated ? 1 : 0);
+      const auto* change = std::get_if<decide::Change>(&s.job.what);
+      const bool counts = change != nullptr && !applied->repeated &&
+                          !std::holds_alternative<decide::OutboxChange>(*change);
+      metrics_.changes.Add(counts ? 1 : 0);
     } else if (const auto* defaulted = std::get_if<Defaulted>(&s.answer)) {
       metrics_.shed[static_cast<size_t>(defaulted->why)].Add();
     } else if (std::get<Error>(s.answer).code() == ErrorCode::kConflict &&

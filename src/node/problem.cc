@@ -35,6 +35,8 @@ constexpr std::array<Row, kProblemTypes> kTable = {{
      UserText("The pack has no such list or reference")},
     {ProblemType::kNoSuchStanding, "no-such-standing", 404,
      UserText("Nothing like this stands, or the pack has no such kind")},
+    {ProblemType::kNotOwed, "not-owed", 404,
+     UserText("The topic is not owed this, or it was not given up")},
     {ProblemType::kNoSuchVersion, "no-such-version", 404,
      UserText("There is no such version or proposal of the pack")},
     {ProblemType::kMethodNotAllowed, "method-not-allowed", 405,

@@ -26,6 +26,7 @@ enum class ProblemType : uint8_t {
   kNoSuchEvent,
   kNoSuchList,
   kNoSuchStanding,
+  kNotOwed,
   kNoSuchVersion,
   kMethodNotAllowed,
   kRequestTimeout,
@@ -45,7 +46,7 @@ enum class ProblemType : uint8_t {
   kUnavailable,
   kOutcomeUnknown,
 };
-inline constexpr int kProblemTypes = 29;
+inline constexpr int kProblemTypes = 30;
 
 std::string_view ProblemName(ProblemType type);  // "malformed-json"
 int ProblemStatus(ProblemType type);

@@ -1,5 +1,6 @@
 #include "node/serve.h"
 
+#include <algorithm>
 #include <optional>
 
 #include "base/log.h"
@@ -60,6 +61,47 @@ Result<std::shared_ptr<const decide::CompiledPack>> CompileServed(const ServeCon
   return AsConfig(decide::CompiledPack::Compile(std::move(pack), binder));
 }
 
+// A topic without a target waits, and a target without a topic may be that of a version that has
+// gone, or is to come: neither stops a start.
+void TellUnmatched(const ServeConfig& config, const decide::Pack& pack) {
+  for (const decide::OutboxTopic& topic : pack.outbox) {
+    if (std::ranges::none_of(config.outbox, [&](const OutboxTarget& target) {
+          return target.pack == pack.name && target.topic == topic.name;
+        })) {
+      LogWarn("node", "a topic has no target: what it is owed waits",
+              {{"pack", pack.name}, {"topic", topic.name}});
+    }
+  }
+  for (const OutboxTarget& target : config.outbox) {
+    if (target.pack == pack.name &&
+        std::ranges::find(pack.outbox, target.topic, &decide::OutboxTopic::name) ==
+            pack.outbox.end()) {
+      LogWarn("node",
+              "the version that decides has no such topic: the target is told only what earlier or "
+              "later versions owe it",
+              {{"pack", pack.name}, {"topic", target.topic}});
+    }
+  }
+}
+
+Result<std::vector<std::unique_ptr<OutboxDelivery>>> StartOutbox(const ServeConfig& config,
+                                                                 std::vector<ServedPack>& packs,
+                                                                 Disk& disk, Clock& clock) {
+  std::vector<std::unique_ptr<OutboxDelivery>> deliveries;
+  for (ServedPack& served : packs) {
+    TellUnmatched(config, served.runner->version()->pack->pack());
+    for (const OutboxTarget& target : config.outbox) {
+      if (target.pack == served.name) {
+        FUQI_ASSIGN_OR_RETURN(std::unique_ptr<OutboxDelivery> delivery,
+                              OutboxDelivery::Start(target, *served.runner, disk, clock));
+        served.deliveries.push_back(delivery.get());
+        deliveries.push_back(std::move(delivery));
+      }
+    }
+  }
+  return deliveries;
+}
+
 }  // namespace
 
 Result<void> CheckServeConfig(const ServeConfig& config, Disk& disk) {
@@ -68,6 +110,9 @@ Result<void> CheckServeConfig(const ServeConfig& config, Disk& disk) {
   FUQI_ASSIGN_OR_RETURN(std::unique_ptr<table::Binder> binder, table::Binder::Open());
   for (const PackConfig& pack : config.packs) {
     FUQI_RETURN_IF_ERROR(CompileServed(config, pack, disk, *binder));
+  }
+  for (const OutboxTarget& target : config.outbox) {
+    FUQI_RETURN_IF_ERROR(CheckOutboxTarget(target, disk));
   }
   return {};
 }
@@ -98,6 +143,7 @@ Result<std::unique_ptr<Server>> Server::Start(const ServeConfig& config, Disk& d
   }
   std::unique_ptr<Server> server(new Server(RoutePaths()));
   server->drain_ms_ = config.drain_ms;
+  FUQI_ASSIGN_OR_RETURN(server->outbox_, StartOutbox(config, packs, disk, clock));
   server->api_ = std::make_unique<Api>(std::move(packs), std::move(keys), config.api,
                                        config.access_log, clock, server->metrics_);
   FUQI_ASSIGN_OR_RETURN(server->http_,
@@ -110,12 +156,18 @@ Result<std::unique_ptr<Server>> Server::Start(const ServeConfig& config, Disk& d
 
 Result<void> Server::Stop() {
   http_->Stop(drain_ms_);
+  for (const auto& delivery : outbox_) {
+    delivery->Stop();
+  }
   return api_->Stop();
 }
 
 Server::~Server() {
   if (http_ != nullptr) {
     http_->Stop(0);
+  }
+  for (const auto& delivery : outbox_) {
+    delivery->Stop();
   }
   // The packs' threads may still hold replies to connections: they end first.
   if (api_ != nullptr) {

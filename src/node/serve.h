@@ -30,6 +30,8 @@ class Server {
   explicit Server(std::vector<std::string_view> routes) : metrics_(std::move(routes)) {}
 
   Metrics metrics_;
+  // The API tells their counts: destroyed after it, and stopped before the packs.
+  std::vector<std::unique_ptr<OutboxDelivery>> outbox_;
   // A Reply that a pack's threads hold needs the server's event loops: http_ is destroyed after the
   // packs are stopped.
   std::unique_ptr<Api> api_;

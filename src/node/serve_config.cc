@@ -191,6 +191,86 @@ Result<void> ReadPacks(const TomlNode& local, const Resolve& resolve, ServeConfi
   return {};
 }
 
+Result<void> ReadNetworks(const TomlNode& node, WebhookTarget& target) {
+  FUQI_ASSIGN_OR_RETURN(std::optional<TomlNode> networks, node.Optional<TomlNode>("networks"));
+  if (!networks) {
+    return {};
+  }
+  FUQI_ASSIGN_OR_RETURN(std::vector<TomlNode> texts, networks->As<std::vector<TomlNode>>());
+  if (texts.empty() || texts.size() > 16) {
+    return networks->Fail("a target has 1 to 16 networks; here are {}", texts.size());
+  }
+  for (const TomlNode& one : texts) {
+    FUQI_ASSIGN_OR_RETURN(std::string text, one.As<std::string>());
+    Result<Network> network = ParseHouseNetwork(text);
+    if (!network) {
+      return std::move(network).At(one.where()).error();
+    }
+    target.networks.push_back(*network);
+  }
+  return {};
+}
+
+Result<OutboxTarget> ReadTarget(const TomlNode& node, const Resolve& resolve) {
+  static constexpr Duration kShort{100'000};
+  static constexpr Duration kLong{kHourUs};
+  OutboxTarget target;
+  target.where = node.where();
+  FUQI_ASSIGN_OR_RETURN(TomlNode url, node.Required<TomlNode>("url"));
+  FUQI_ASSIGN_OR_RETURN(std::string text, url.As<std::string>());
+  Result<WebhookUrl> parsed = ParseWebhookUrl(text);
+  if (!parsed) {
+    return std::move(parsed).At(url.where()).error();
+  }
+  target.webhook.url = *std::move(parsed);
+  FUQI_ASSIGN_OR_RETURN(std::optional<std::string> ca, node.Optional<std::string>("ca"));
+  target.webhook.ca = ca ? resolve(*ca) : "";
+  FUQI_RETURN_IF_ERROR(ReadNetworks(node, target.webhook));
+  FUQI_ASSIGN_OR_RETURN(TomlNode secrets, node.Required<TomlNode>("secrets"));
+  FUQI_ASSIGN_OR_RETURN(std::vector<TomlNode> paths, secrets.As<std::vector<TomlNode>>());
+  if (paths.empty() || paths.size() > 4) {
+    return secrets.Fail("a target has 1 to 4 secrets; here are {}", paths.size());
+  }
+  for (const TomlNode& path : paths) {
+    FUQI_ASSIGN_OR_RETURN(std::string name, path.As<std::string>());
+    target.secrets.push_back(resolve(name));
+  }
+  const Bounds bounds(node);
+  FUQI_RETURN_IF_ERROR(bounds.Time("timeout", kShort, kLong, target.webhook.timeout_ms));
+  FUQI_RETURN_IF_ERROR(bounds.Count("attempts", 1, 1'000'000, target.attempts));
+  FUQI_RETURN_IF_ERROR(bounds.Time("give_up", kShort, Duration{365 * kDayUs}, target.give_up_ms));
+  FUQI_RETURN_IF_ERROR(bounds.Time("pause", Duration{1'000}, kLong, target.pause_ms));
+  FUQI_RETURN_IF_ERROR(
+      bounds.Time("pause_max", Duration{1'000}, Duration{kDayUs}, target.pause_max_ms));
+  if (target.pause_ms > target.pause_max_ms) {
+    return node.Fail("pause must not be longer than pause_max");
+  }
+  return target;
+}
+
+// [local.outbox.PACK.TOPIC]
+Result<void> ReadOutbox(const TomlNode& local, const Resolve& resolve, ServeConfig& config) {
+  FUQI_ASSIGN_OR_RETURN(std::optional<TomlNode> outbox, local.Optional<TomlNode>("outbox"));
+  if (!outbox) {
+    return {};
+  }
+  FUQI_ASSIGN_OR_RETURN(std::vector<TomlNode::Entry> packs, outbox->Entries());
+  for (const TomlNode::Entry& pack : packs) {
+    if (std::ranges::find(config.packs, pack.key, &PackConfig::name) == config.packs.end()) {
+      return pack.value.Fail("no pack {} is served here", pack.key);
+    }
+    FUQI_ASSIGN_OR_RETURN(std::vector<TomlNode::Entry> topics, pack.value.Entries());
+    for (const TomlNode::Entry& topic : topics) {
+      FUQI_ASSIGN_OR_RETURN(OutboxTarget target, ReadTarget(topic.value, resolve));
+      target.pack = pack.key;
+      target.topic = topic.key;
+      target.where = topic.where;
+      config.outbox.push_back(std::move(target));
+    }
+  }
+  return {};
+}
+
 // The versions that the parties agreed to.
 Result<void> ReadAgreed(const TomlNode& root, ServeConfig& config) {
   FUQI_ASSIGN_OR_RETURN(std::optional<TomlNode> shared, root.Optional<TomlNode>("shared"));
@@ -238,6 +318,7 @@ Result<ServeConfig> LoadServeConfig(Disk& disk, const std::string& path) {
   FUQI_RETURN_IF_ERROR(Bounds(local).Count("io_threads", 1, 64, config.http.io_threads));
   FUQI_RETURN_IF_ERROR(ReadBounds(local, config));
   FUQI_RETURN_IF_ERROR(ReadPacks(local, resolve, config));
+  FUQI_RETURN_IF_ERROR(ReadOutbox(local, resolve, config));
   FUQI_RETURN_IF_ERROR(ReadAgreed(root, config));
   FUQI_RETURN_IF_ERROR(root.CheckNoUnknownKeys());
   return config;

@@ -10,6 +10,7 @@
 #include "base/disk.h"
 #include "node/api.h"
 #include "node/http.h"
+#include "node/outbox_delivery.h"
 #include "node/pack_runner.h"
 
 namespace fuqi::node {
@@ -32,6 +33,7 @@ struct ServeConfig {
   std::string keys;
   std::string data;  // <data>/<pack> holds a pack's log, tree and snapshots
   std::vector<PackConfig> packs;
+  std::vector<OutboxTarget> outbox;
   StartVersion start_version = StartVersion::kLog;
   RunnerBounds runner;
   ApiBounds api;

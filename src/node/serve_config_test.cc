@@ -108,6 +108,55 @@ TEST_F(ServeConfigFile, RefusesBoundsOutsideTheirRange) {
   }
 }
 
+TEST_F(ServeConfigFile, ReadsTargetsOfTheOutbox) {
+  Result<ServeConfig> config =
+      Load(With("",
+                "[local.outbox.aml.core]\nurl = \"https://core.example/hook\"\nsecrets = [\"a\"]\n"
+                "[local.outbox.aml.desk]\nurl = \"https://10.1.2.3:8443\"\nca = \"ca.pem\"\n"
+                "networks = [\"10.1.0.0/16\"]\nsecrets = [\"a\", \"/b\"]\ntimeout = \"2 s\"\n"
+                "attempts = 3\ngive_up = \"1 hour\"\npause = \"2 s\"\npause_max = \"4 s\"\n"));
+  ASSERT_TRUE(config) << config.error().ToString();
+  ASSERT_EQ(config->outbox.size(), 2u);
+  const OutboxTarget& core = config->outbox[0];
+  EXPECT_EQ(core.pack, "aml");
+  EXPECT_EQ(core.topic, "core");
+  EXPECT_EQ(core.webhook.url.host, "core.example");
+  EXPECT_TRUE(core.webhook.networks.empty());
+  EXPECT_EQ(core.webhook.ca, "");
+  EXPECT_EQ(core.secrets, std::vector<std::string>{dir_ / "a"});
+  const OutboxTarget& desk = config->outbox[1];
+  EXPECT_EQ(desk.webhook.url.port, 8443);
+  EXPECT_EQ(desk.webhook.ca, dir_ / "ca.pem");
+  EXPECT_EQ(desk.webhook.networks.size(), 1u);
+  EXPECT_EQ(desk.secrets, (std::vector<std::string>{dir_ / "a", "/b"}));
+  EXPECT_EQ(desk.webhook.timeout_ms, 2'000);
+  EXPECT_EQ(desk.attempts, 3u);
+  EXPECT_EQ(desk.give_up_ms, 3'600'000);
+  EXPECT_EQ(desk.pause_ms, 2'000);
+  EXPECT_EQ(desk.pause_max_ms, 4'000);
+}
+
+TEST_F(ServeConfigFile, RefusesTargetsOfTheOutboxThatCannotBeWithTheirPlace) {
+  const std::string good = "url = \"https://x\"\nsecrets = [\"a\"]\n";
+  auto target = [&](const std::string& lines) {
+    return Fault(With("", "[local.outbox.aml.core]\n" + lines));
+  };
+  EXPECT_EQ(target(good), "nothing");
+  Has(target("secrets = [\"a\"]\n"), "url");
+  Has(target("url = \"https://x\"\n"), "secrets");
+  Has(target("url = \"http://x\"\nsecrets = [\"a\"]\n"),
+      "serve.toml:11:7: local.outbox.aml.core.url");
+  Has(target("url = \"https://x\"\nsecrets = []\n"), "1 to 4 secrets");
+  Has(target(good + "networks = []\n"), "1 to 16 networks");
+  Has(target(good + "networks = [\"8.8.8.0/24\"]\n"),
+      "serve.toml:13:13: local.outbox.aml.core.networks");
+  Has(target(good + "timeout = \"1 ms\"\n"), "timeout");
+  Has(target(good + "attempts = 0\n"), "attempts");
+  Has(target(good + "pause = \"10 s\"\npause_max = \"1 s\"\n"), "pause must not be longer");
+  Has(target(good + "in_flight = 8\n"), "in_flight");
+  Has(Fault(With("", "[local.outbox.other.core]\n" + good)), "no pack other is served here");
+}
+
 TEST_F(ServeConfigFile, RefusesWhatIsMissingOrMalformed) {
   Has(Fault(""), "local");
   Has(Fault("[local]\n"), "listen");

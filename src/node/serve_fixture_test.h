@@ -116,7 +116,7 @@ class Serve : public testing::Test {
                     log_ += std::string(line) + "\n";
                   }});
     certificate_ = MakeTestCertificate(dir_.path());
-    Result<NewKey> made = MakeKey("tester", {"decide", "list", "standing"});
+    Result<NewKey> made = MakeKey("tester", {"decide", "list", "standing", "outbox"});
     key_ = made->key;
     dir_.Write("keys", made->line + "\n");
     dir_.Write("packs/small/pack.toml", decide::kSmallPack);

@@ -16,6 +16,7 @@
 #include "decide/small_pack_test.h"
 #include "node/cli.h"
 #include "node/http.h"
+#include "node/receiver_test.h"
 #include "node/serve.h"
 #include "node/test_client.h"
 
@@ -62,6 +63,7 @@ class ServeVersions : public testing::Test {
          std::map<std::string, std::vector<std::string>>{{"bank", {"decide"}},
                                                          {"lars", {"list"}},
                                                          {"stan", {"standing"}},
+                                                         {"otto", {"outbox"}},
                                                          {"vera", {"approve"}},
                                                          {"anna", {"propose", "approve"}},
                                                          {"bert", {"propose", "approve"}},
@@ -258,6 +260,7 @@ TEST_F(ServeVersions, EachRouteIsForbiddenToAKeyWithoutItsRole) {
       {"/v1/packs/small/lists/l", {"lars"}},
       {"/v1/packs/small/references/r", {"lars"}},
       {"/v1/packs/small/standing", {"stan"}},
+      {"/v1/packs/small/outbox", {"otto"}},
       {kVersions, {"anna", "bert", "carl"}},
       {of_one + "/approval", {"anna", "bert", "vera"}},
       {of_one + "/withdrawal", {"anna", "bert", "carl", "vera"}},
@@ -439,6 +442,49 @@ TEST_F(ServeVersions, ARestartWithAnotherFolderGoesOnWithTheVersionThatDecided) 
       TryStart("", "[shared.pack_hash]\nsmall = \"" + HashOf(Stricter()) + "\"");
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().code(), ErrorCode::kConfig) << "another version was agreed on";
+}
+
+TEST_F(ServeVersions, TopicsOfTheOutboxComeAndGoAndWhatWasOwedIsDelivered) {
+  std::atomic<bool> good{false};
+  Receiver desk(certificate_,
+                [&](const Received&) -> std::string { return good ? Receiver::kGood : ""; });
+  Receiver core(certificate_, [](const Received&) { return Receiver::kGood; });
+  auto with = [](const std::string& topic, const std::string& pack) {
+    return pack + "\n[outbox." + topic + "]\nactions = [\"block\"]\n";
+  };
+  dir_.Write("packs/small/pack.toml", with("desk", std::string(decide::kSmallPack)));
+  dir_.Write("secret", "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=");
+  std::string targets;
+  for (const auto& [topic, port] :
+       {std::pair("desk", desk.port()), std::pair("core", core.port())}) {
+    targets += fmt::format(
+        "[local.outbox.small.{}]\nurl = \"https://127.0.0.1:{}\"\nca = \"cert.pem\"\n"
+        "secrets = [\"secret\"]\nnetworks = [\"127.0.0.0/8\"]\npause = \"10 ms\"\n"
+        "pause_max = \"20 ms\"\nattempts = 1000000\n",
+        topic, port);
+  }
+  Start(targets);
+  EXPECT_EQ(ActionOf(EventText("1", "1500")), "block");
+  const std::string newer = with("core", Stricter());
+  const Json changes = Json::parse(Propose("anna", newer).body)["changes"];
+  EXPECT_EQ(std::ranges::count(changes, "outbox", [](const Json& c) { return c["part"]; }), 2);
+  ASSERT_EQ(Approve("bert", HashOf(newer)).status, 200);
+  ASSERT_TRUE(Eventually([&] { return State() == "published"; }));
+  EXPECT_EQ(ActionOf(EventText("2", "1500")), "block");
+  EXPECT_TRUE(Eventually([&] { return core.received().size() == 1; })) << "without a restart";
+
+  Start(targets);  // whose version has no topic 'desk' any more
+  auto owed = [&] {
+    return Json::parse(Ask("bank", "GET", "/v1/packs/small/outbox?topic=desk").body)["owed"];
+  };
+  EXPECT_EQ(owed(), 1) << "of the first event alone";
+  good = true;
+  EXPECT_TRUE(Eventually([&] { return owed() == 0; }));
+  EXPECT_EQ(core.received().size(), 1u);
+  const std::string body = desk.received().back().body;
+  EXPECT_EQ(Json::parse(body)["data"]["pack_hash"],
+            HashOf(with("desk", std::string(decide::kSmallPack))))
+      << "told as it was decided";
 }
 
 TEST_F(ServeVersions, OnlyTheVersionAgreedOnIsProposed) {
