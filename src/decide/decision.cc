@@ -58,7 +58,7 @@ Result<DecisionRef> ParseDecisionId(std::string_view id) {
   if (id.size() > kSeqDigits + 1 && id[id.size() - kSeqDigits - 1] == '-') {
     const char* end = id.data() + id.size();
     auto [parsed, failure] = std::from_chars(end - kSeqDigits, end, ref.seq);
-    if (failure == std::errc() && parsed == end) {
+    if (failure == std::errc() && parsed == end && ref.seq != 0) {
       ref.pack = id.substr(0, id.size() - kSeqDigits - 1);
       return ref;
     }

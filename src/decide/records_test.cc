@@ -13,7 +13,7 @@ using ledger::Record;
 using ledger::RecordType;
 
 TEST(DecisionId, GoesBothWays) {
-  for (uint64_t seq : {uint64_t{0}, uint64_t{17}, UINT64_MAX}) {
+  for (uint64_t seq : {uint64_t{1}, uint64_t{17}, UINT64_MAX}) {
     const std::string id = DecisionId("aml", seq);
     EXPECT_EQ(id.size(), 24u);
     Result<DecisionRef> ref = ParseDecisionId(id);
@@ -27,7 +27,8 @@ TEST(DecisionId, GoesBothWays) {
 TEST(DecisionId, RefusesWhatItDoesNotWrite) {
   for (const char* id : {"", "aml", "aml-17", "-00000000000000000017", "aml-0000000000000000001x",
                          "aml-99999999999999999999", "aml00000000000000000017",
-                         "aml- 0000000000000000017", "aml-+0000000000000000017"}) {
+                         "aml- 0000000000000000017", "aml-+0000000000000000017",
+                         "aml-00000000000000000000"}) {
     EXPECT_EQ(ParseDecisionId(id).error().code(), ErrorCode::kParse) << id;
   }
 }

@@ -59,7 +59,7 @@ void Api::ChangeOutbox(const HttpRequest& request, const ServedPack& served, Rep
   change.head = {request.caller, clock_.NowUs(), request.idempotency_key};
   if (Result<void> parsed = ParseOutboxChange(request.body, served.name, change); !parsed) {
     return reply([error = parsed.error(), language = request.language] {
-      return OutboxRefusal(error, language);
+      return BodyRefusal(error, language, OutboxRefusal);
     });
   }
   SubmitChange(*served.runner, std::move(change), request, OutboxRefusal, std::move(reply));

@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
@@ -87,10 +86,10 @@ struct OutboxDelivery::Impl : std::enable_shared_from_this<OutboxDelivery::Impl>
   asio::awaitable<void> Run();
   asio::awaitable<void> Deliver(const Item& item);
   Result<std::string> BodyOf(uint64_t decision_seq);
-  asio::awaitable<Result<void>> Send(uint64_t decision_seq, int64_t now_us);
+  asio::awaitable<Result<void>> Send(uint64_t decision_seq);
   // Until it is a record, or there is nothing left to say.
   asio::awaitable<void> Record(const decide::OutboxChange& change);
-  asio::awaitable<bool> TryToRecord(const decide::OutboxChange& change);
+  asio::awaitable<std::optional<Error>> TryToRecord(const decide::OutboxChange& change);
 
   const OutboxTarget target;
   PackRunner& runner;
@@ -105,7 +104,7 @@ struct OutboxDelivery::Impl : std::enable_shared_from_this<OutboxDelivery::Impl>
   struct {
     uint64_t record = 0;  // that made it owed: another one begins anew
     uint64_t attempts = 0;
-    int64_t first_us = 0;  // when it was tried first
+    int64_t first_ns = 0;  // when it was tried first
     int64_t next_ns = 0;
   } tried;
   std::optional<PackView> view;  // of the version that was needed last
@@ -130,18 +129,17 @@ asio::awaitable<void> OutboxDelivery::Impl::Run() {
 
 asio::awaitable<void> OutboxDelivery::Impl::Deliver(const Item& item) {
   using Op = decide::OutboxChange::Op;
-  const int64_t now_us = clock.NowUs();
   if (tried.record != item.record) {
-    tried = {.record = item.record, .first_us = now_us};
+    tried = {.record = item.record, .first_ns = clock.MonotonicNs()};
   }
   ++tried.attempts;
-  const Result<void> sent = co_await Send(item.decision_seq, now_us);
+  const Result<void> sent = co_await Send(item.decision_seq);
   decide::OutboxChange change;
   if (sent) {
     counters.delivered.Add();
   } else {
     counters.failed.Add();
-    const bool is_old = clock.NowUs() - tried.first_us >= target.give_up_ms * 1000;
+    const bool is_old = clock.MonotonicNs() - tried.first_ns >= target.give_up_ms * 1'000'000;
     const bool give_up = is_old || tried.attempts >= target.attempts;
     LogWarn("node", "a message could not be delivered",
             {{"pack", target.pack},
@@ -178,32 +176,42 @@ Result<std::string> OutboxDelivery::Impl::BodyOf(uint64_t decision_seq) {
                      DecisionJson(*view, event.columns[static_cast<size_t>(key)], decision));
 }
 
-asio::awaitable<Result<void>> OutboxDelivery::Impl::Send(uint64_t decision_seq, int64_t now_us) {
+asio::awaitable<Result<void>> OutboxDelivery::Impl::Send(uint64_t decision_seq) {
   Result<std::string> body = BodyOf(decision_seq);
   if (!body) {
     co_return std::move(body).error();
   }
   WebhookMessage message;
   message.id = fmt::format("{}.{}", decide::DecisionId(target.pack, decision_seq), target.topic);
-  message.timestamp_s = now_us / 1'000'000;
+  message.timestamp_s = clock.NowUs() / 1'000'000;
   message.signature = WebhookSignature(secrets, message.id, message.timestamp_s, *body);
   message.body = *std::move(body);
-  co_return co_await sender.Send(message);
+  try {
+    co_return co_await sender.Send(message);
+  } catch (const std::exception& thrown) {  // no memory, or no thread for the resolver
+    co_return Err(ErrorCode::kUnavailable, "the target cannot be reached: {}", thrown.what());
+  }
 }
 
 asio::awaitable<void> OutboxDelivery::Impl::Record(const decide::OutboxChange& change) {
   asio::steady_timer timer(io);
   for (;;) {
-    const bool settled = co_await TryToRecord(change);
-    if (settled) {
+    const std::optional<Error> error = co_await TryToRecord(change);
+    // Not owed any more: a person dropped it meanwhile.
+    if (!error || error->code() == ErrorCode::kNotFound) {
       co_return;
     }
+    LogWarn("node", "what became of a message could not be recorded",
+            {{"pack", target.pack},
+             {"topic", target.topic},
+             {"decision", change.decision_seq},
+             {"error", error->message()}});
     timer.expires_after(kRecordPause);
     co_await timer.async_wait(kAwait);
   }
 }
 
-asio::awaitable<bool> OutboxDelivery::Impl::TryToRecord(const decide::OutboxChange& change) {
+asio::awaitable<std::optional<Error>> OutboxDelivery::Impl::TryToRecord(const decide::OutboxChange& change) {
   const auto submit = [&](auto handler) {
     auto shared = std::make_shared<decltype(handler)>(std::move(handler));
     std::vector<Job> jobs(1);
@@ -211,17 +219,18 @@ asio::awaitable<bool> OutboxDelivery::Impl::TryToRecord(const decide::OutboxChan
     jobs[0].started_ns = clock.MonotonicNs();
     // On the runner's thread, after Stop perhaps: the loop then runs no more.
     jobs[0].done = [self = shared_from_this(), shared](const Answer& answer) {
-      const auto* error = std::get_if<Error>(&answer);
-      // Not owed any more: a person dropped it meanwhile.
-      const bool settled = error == nullptr || error->code() == ErrorCode::kNotFound;
-      asio::post(self->io, [shared, settled] {
+      std::optional<Error> error;
+      if (const auto* refused = std::get_if<Error>(&answer)) {
+        error = *refused;
+      }
+      asio::post(self->io, [shared, error] {
         auto& once = *shared;
-        std::move(once)(settled);
+        std::move(once)(error);
       });
     };
     runner.Submit(std::move(jobs));
   };
-  co_return co_await asio::async_initiate<const asio::use_awaitable_t<>, void(bool)>(
+  co_return co_await asio::async_initiate<const asio::use_awaitable_t<>, void(std::optional<Error>)>(
       submit, asio::use_awaitable);
 }
 
@@ -238,7 +247,12 @@ Result<std::unique_ptr<OutboxDelivery>> OutboxDelivery::Start(const OutboxTarget
   FUQI_RETURN_IF_ERROR(SecureRandom({reinterpret_cast<uint8_t*>(&seed), sizeof(seed)}));
   auto impl =
       std::make_shared<Impl>(target, runner, clock, std::move(secrets), std::move(tls), seed);
-  asio::co_spawn(impl->io, impl->Run(), asio::detached);
+  asio::co_spawn(impl->io, impl->Run(), [pack = target.pack, topic = target.topic](auto thrown) {
+    if (thrown != nullptr) {
+      LogError("node", "an outbox topic is delivered no more until the node starts again",
+               {{"pack", pack}, {"topic", topic}});
+    }
+  });
   impl->thread = std::thread([raw = impl.get()] { raw->io.run(); });
   return std::unique_ptr<OutboxDelivery>(new OutboxDelivery(std::move(impl)));
 }

@@ -8,8 +8,8 @@
 // message that is owed and durable, sends it, tells the partition by a change, which is a record
 // before it is state, and only then takes the next: when the node dies, at most one message is sent
 // twice. What fails is tried again after a pause that doubles and is shortened by chance, and is
-// given up after `attempts` or `give_up`, whichever comes first, counted since the node started or
-// a person retried it: a dead letter, which waits for a person and no longer holds up the rest. One
+// given up after `attempts` or `give_up`, whichever comes first, counted since the node started, a
+// person retried it, or one that goes before it was sent: a dead letter, which waits for a person and no longer holds up the rest. One
 // that a person retries goes before what is younger.
 //
 // Nothing is kept here but the one message: what is owed is the partition's state, and a topic that
@@ -38,7 +38,6 @@ struct OutboxTarget {
   int64_t give_up_ms = 86'400'000;
   int64_t pause_ms = 1'000;  // before the second attempt
   int64_t pause_max_ms = 300'000;
-  Where where;  // in the configuration
 };
 
 // What one target's deliveries came to.

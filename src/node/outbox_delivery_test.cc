@@ -224,6 +224,42 @@ TEST_F(OutboxDeliveryTest, ATargetThatNeverAnswersStallsNeitherDecisionsNorOther
   EXPECT_EQ(dead.received().size(), 1u);
 }
 
+TEST_F(OutboxDeliveryTest, AnAnswerThatDoesNotComeInTimeIsNone) {
+  std::atomic<int> taken{0};
+  Receiver core(certificate_, [&](const Received&) -> std::string {
+    return taken++ == 0 ? Receiver::kGood : Receiver::kHang;
+  });
+  StartWith(Target("core", core.port(), "timeout = \"200 ms\"\nattempts = 2"));
+  Block("x");
+  ASSERT_TRUE(Eventually([&] { return Outbox("core")["owed"] == 0; }));
+  Block("y");  // over the same connection
+  ASSERT_TRUE(Eventually([&] { return Outbox("core")["dead"] == 1; }));
+  const std::string why = Outbox("core", true)["messages"][0]["why"];
+  EXPECT_NE(why.find("timed out"), std::string::npos) << why;
+}
+
+TEST_F(OutboxDeliveryTest, WhatIsTriedForTooLongIsGivenUp) {
+  Receiver core(certificate_, [](const Received&) { return kUnavailable; });
+  StartWith(Target("core", core.port(), "give_up = \"100 ms\""));
+  Block("x");
+  ASSERT_TRUE(Eventually([&] { return Outbox("core")["dead"] == 1; }));
+  EXPECT_LT(Outbox("core", true)["messages"][0]["attempts"], 50);
+}
+
+TEST_F(OutboxDeliveryTest, AnInterimAnswerIsNotTheAnswer) {
+  constexpr const char* kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
+  std::atomic<int> tries{0};
+  Receiver core(certificate_, [&](const Received&) {
+    const bool is_first = tries++ == 0;
+    return std::string(kContinue) + (is_first ? kUnavailable : Receiver::kGood);
+  });
+  StartWith(Target("core", core.port()));
+  Block("x");
+  ASSERT_TRUE(Eventually([&] { return Outbox("core")["owed"] == 0; }));
+  EXPECT_EQ(core.received().size(), 2u);
+  EXPECT_EQ(Figure("fuqi_outbox_failed_total", "core"), 1);
+}
+
 TEST_F(OutboxDeliveryTest, NobodyIsToldOfADecisionThatIsNotOnDisk) {
   Receiver core(certificate_, [](const Received&) { return Receiver::kGood; });
   StartWith(Target("core", core.port()));
@@ -376,6 +412,7 @@ TEST_F(OutboxDeliveryTest, SecretsStandInNoLogRecordOrAnswer) {
   Block("x");
   ASSERT_TRUE(Eventually([&] { return Outbox("core")["dead"] == 1; }));
   std::string all = Log() + Outbox("core", true).dump() + Get("/metrics").body;
+  const size_t said = all.size();
   ASSERT_TRUE(server_->Stop());
   server_.reset();
   for (const auto& file : std::filesystem::recursive_directory_iterator(dir_ / "data")) {
@@ -384,7 +421,7 @@ TEST_F(OutboxDeliveryTest, SecretsStandInNoLogRecordOrAnswer) {
       all.append(std::istreambuf_iterator<char>(in), {});
     }
   }
-  EXPECT_NE(all.find("answered 503"), std::string::npos) << "the records are in it";
+  EXPECT_NE(all.find("answered 503", said), std::string::npos) << "the records are in it";
   EXPECT_EQ(all.find("AAECAwQF"), std::string::npos);
   EXPECT_EQ(all.find("\x01\x02\x03\x04\x05\x06\x07\x08\x09"), std::string::npos);
 
@@ -406,7 +443,7 @@ Network House(std::string_view text) {
 TEST(Webhook, KnowsWhereATargetMayBe) {
   using boost::asio::ip::make_address;
   const std::vector<Network> house = {House("10.1.0.0/16"), House("127.0.0.1/32"),
-                                      House("172.16.0.0/13"), House("fd00:1::/31"),
+                                      House("172.16.0.0/13"), House("fd00:1::/32"),
                                       House("::1/128")};
   for (const char* one : {"8.8.8.8", "1.1.1.1", "172.15.0.1", "172.32.0.1", "192.169.0.1",
                           "2606:4700::1", "::ffff:8.8.8.8"}) {
@@ -429,7 +466,7 @@ TEST(Webhook, KnowsWhereATargetMayBe) {
   }
   for (const char* bad : {"", "10.0.0.0", "10.0.0.0/", "10.0.0.0/33", "10.0.0.0/-1", "10.0.0.0/8x",
                           "10.1.2.3/8", "0.0.0.0/0", "169.254.0.0/16", "8.8.8.0/24", "10.0.0.0/7",
-                          "::/0", "fe80::/10", "::ffff:0.0.0.0/96", "house/8", "fd00::/129"}) {
+                          "::/0", "10.0.0.0/2147483647", "fe80::/10", "::ffff:0.0.0.0/96", "house/8", "fd00::/129"}) {
     EXPECT_FALSE(ParseHouseNetwork(bad)) << bad;
   }
 }

@@ -40,7 +40,7 @@ Result<void> ParseOutboxChange(std::string_view text, std::string_view pack,
   change.op = op == "retry" ? decide::OutboxChange::Op::kRetry : decide::OutboxChange::Op::kDrop;
   if (decision_id) {
     const Result<decide::DecisionRef> reference = decide::ParseDecisionId(*decision_id);
-    if (!reference || reference->pack != pack || reference->seq == 0) {
+    if (!reference || reference->pack != pack) {
       return Invalid("no decision of this pack has this id", "decision_id");
     }
     change.decision_seq = reference->seq;

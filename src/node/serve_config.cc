@@ -215,7 +215,6 @@ Result<OutboxTarget> ReadTarget(const TomlNode& node, const Resolve& resolve) {
   static constexpr Duration kShort{100'000};
   static constexpr Duration kLong{kHourUs};
   OutboxTarget target;
-  target.where = node.where();
   FUQI_ASSIGN_OR_RETURN(TomlNode url, node.Required<TomlNode>("url"));
   FUQI_ASSIGN_OR_RETURN(std::string text, url.As<std::string>());
   Result<WebhookUrl> parsed = ParseWebhookUrl(text);
@@ -264,7 +263,6 @@ Result<void> ReadOutbox(const TomlNode& local, const Resolve& resolve, ServeConf
       FUQI_ASSIGN_OR_RETURN(OutboxTarget target, ReadTarget(topic.value, resolve));
       target.pack = pack.key;
       target.topic = topic.key;
-      target.where = topic.where;
       config.outbox.push_back(std::move(target));
     }
   }

@@ -66,7 +66,7 @@ Result<void> ReadRelease(const BodyJson& json, StandingChange& change) {
 Result<void> ReadUndo(const BodyJson& json, std::string_view pack, StandingChange& change) {
   FUQI_ASSIGN_OR_RETURN(std::string id, Required(TextMember(json, "decision_id"), "decision_id"));
   Result<decide::DecisionRef> reference = decide::ParseDecisionId(id);
-  if (!reference || reference->pack != pack || reference->seq == 0) {
+  if (!reference || reference->pack != pack) {
     return Invalid("no decision of this pack has this id", "decision_id");
   }
   change.decision_seq = reference->seq;

@@ -4,6 +4,7 @@
 #include <openssl/hmac.h>
 #include <openssl/ssl.h>
 
+#include <algorithm>
 #include <array>
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/ip/tcp.hpp>
@@ -16,6 +17,7 @@
 #include <boost/beast/http.hpp>
 #include <charconv>
 #include <chrono>
+#include <optional>
 #include <utility>
 
 #include "ledger/head.h"
@@ -32,6 +34,7 @@ using boost::system::error_code;
 constexpr auto kAwait = asio::as_tuple(asio::use_awaitable);
 constexpr uint64_t kAnswerBytesMax = 64 << 10;
 constexpr uint32_t kAnswerHeaderBytesMax = 16 << 10;
+constexpr int kAnswerHeadsMax = 8;
 constexpr std::string_view kSecretPrefix = "whsec_";
 constexpr size_t kSecretBytesMin = 24;
 constexpr size_t kSecretBytesMax = 64;
@@ -157,11 +160,11 @@ Result<Network> ParseNetwork(std::string_view text) {
   const auto address = asio::ip::make_address(std::string(text.substr(0, slash)), error);
   int bits = -1;
   const auto [end, bad] = std::from_chars(digits.data(), digits.data() + digits.size(), bits);
-  Network network{BytesOf(address), bits + (address.is_v4() ? 96 : 0)};
   if (error || bad != std::errc() || end != digits.data() + digits.size() || bits < 0 ||
-      network.bits > 128) {
+      bits > (address.is_v4() ? 32 : 128)) {
     return Err(ErrorCode::kConfig, "a network is written as 10.1.2.0/24 or fd00:1::/48");
   }
+  const Network network{BytesOf(address), bits + (address.is_v4() ? 96 : 0)};
   for (int bit = network.bits; bit < 128; ++bit) {
     if ((network.first[static_cast<size_t>(bit / 8)] >> (7 - bit % 8) & 1) != 0) {
       return Err(ErrorCode::kConfig, "{} is one address in a network: all bits behind / must be 0",
@@ -337,22 +340,28 @@ asio::awaitable<Result<void>> WebhookSender::Exchange(const WebhookMessage& mess
     co_return Failed("sending", unsent);
   }
   beast::flat_buffer buffer;
-  http::response_parser<http::string_body> parser;
-  parser.body_limit(boost::none);  // it is read where its length is known and small
-  parser.header_limit(kAnswerHeaderBytesMax);
-  auto [unread, got] = co_await http::async_read_header(stream, buffer, parser, kAwait);
-  if (unread) {
-    stale = unread != beast::error::timeout && !parser.got_some();
-    co_return Failed("its answer", unread);
+  std::optional<http::response_parser<http::string_body>> parser;
+  int status = 0;
+  // Answers of 1xx announce the one that counts (RFC 9110, section 15.2).
+  for (int heads = 0; heads < kAnswerHeadsMax && status / 100 <= 1; ++heads) {
+    parser.emplace();
+    parser->body_limit(boost::none);  // it is read where its length is known and small
+    parser->header_limit(kAnswerHeaderBytesMax);
+    auto [unread, got] = co_await http::async_read_header(stream, buffer, *parser, kAwait);
+    if (unread) {
+      stale = heads == 0 && unread != beast::error::timeout && !parser->got_some();
+      co_return Failed("its answer", unread);
+    }
+    status = static_cast<int>(parser->get().result_int());
   }
-  const int status = parser.get().result_int();
-  const std::string location(parser.get()[http::field::location]);
+  const std::string location(parser->get()[http::field::location]);
   // The connection is kept if nothing is left on it.
-  const auto length = parser.content_length();
-  if (parser.keep_alive() && (parser.is_done() || (length && *length <= kAnswerBytesMax))) {
+  const auto length = parser->content_length();
+  const bool is_short = parser->is_done() || (length && *length <= kAnswerBytesMax);
+  if (status >= 200 && parser->keep_alive() && is_short) {
     error_code rest;
-    if (!parser.is_done()) {
-      auto [error, read] = co_await http::async_read(stream, buffer, parser, kAwait);
+    if (!parser->is_done()) {
+      auto [error, read] = co_await http::async_read(stream, buffer, *parser, kAwait);
       rest = error;
     }
     if (!rest && buffer.size() == 0) {
