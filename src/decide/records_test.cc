@@ -25,10 +25,10 @@ TEST(DecisionId, GoesBothWays) {
 }
 
 TEST(DecisionId, RefusesWhatItDoesNotWrite) {
-  for (const char* id : {"", "aml", "aml-17", "-00000000000000000017", "aml-0000000000000000001x",
-                         "aml-99999999999999999999", "aml00000000000000000017",
-                         "aml- 0000000000000000017", "aml-+0000000000000000017",
-                         "aml-00000000000000000000"}) {
+  for (const char* id :
+       {"", "aml", "aml-17", "-00000000000000000017", "aml-0000000000000000001x",
+        "aml-99999999999999999999", "aml00000000000000000017", "aml- 0000000000000000017",
+        "aml-+0000000000000000017", "aml-00000000000000000000"}) {
     EXPECT_EQ(ParseDecisionId(id).error().code(), ErrorCode::kParse) << id;
   }
 }

@@ -211,7 +211,8 @@ asio::awaitable<void> OutboxDelivery::Impl::Record(const decide::OutboxChange& c
   }
 }
 
-asio::awaitable<std::optional<Error>> OutboxDelivery::Impl::TryToRecord(const decide::OutboxChange& change) {
+asio::awaitable<std::optional<Error>> OutboxDelivery::Impl::TryToRecord(
+    const decide::OutboxChange& change) {
   const auto submit = [&](auto handler) {
     auto shared = std::make_shared<decltype(handler)>(std::move(handler));
     std::vector<Job> jobs(1);
@@ -230,8 +231,8 @@ asio::awaitable<std::optional<Error>> OutboxDelivery::Impl::TryToRecord(const de
     };
     runner.Submit(std::move(jobs));
   };
-  co_return co_await asio::async_initiate<const asio::use_awaitable_t<>, void(std::optional<Error>)>(
-      submit, asio::use_awaitable);
+  co_return co_await asio::async_initiate<const asio::use_awaitable_t<>,
+                                          void(std::optional<Error>)>(submit, asio::use_awaitable);
 }
 
 OutboxDelivery::OutboxDelivery(std::shared_ptr<Impl> impl) : impl_(std::move(impl)) {}

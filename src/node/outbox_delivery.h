@@ -9,8 +9,8 @@
 // before it is state, and only then takes the next: when the node dies, at most one message is sent
 // twice. What fails is tried again after a pause that doubles and is shortened by chance, and is
 // given up after `attempts` or `give_up`, whichever comes first, counted since the node started, a
-// person retried it, or one that goes before it was sent: a dead letter, which waits for a person and no longer holds up the rest. One
-// that a person retries goes before what is younger.
+// person retried it, or one that goes before it was sent: a dead letter, which waits for a person
+// and no longer holds up the rest. One that a person retries goes before what is younger.
 //
 // Nothing is kept here but the one message: what is owed is the partition's state, and a topic that
 // is gone from the pack is delivered as long as anything is owed to it.
