@@ -324,11 +324,12 @@ TEST(PackOutbox, WhatIsWrongIsRefusedWithItsPlace) {
     std::string_view toml;
     std::string_view message;
   };
-  for (const Bad& bad : {Bad{"[outbox.a]\nactions = []\n", "no action is named"},
-                         Bad{"[outbox.a]\nactions = [\"stop\"]\n", "stop"},
-                         Bad{"[outbox.a]\nactions = [\"hold\", \"hold\"]\n", "a second time"},
-                         Bad{"[outbox.A]\nactions = [\"hold\"]\n", "is no name"},
-                         Bad{"[outbox.a]\nurl = \"https://x\"\nactions = [\"hold\"]\n", "url"}}) {
+  for (const Bad& bad :
+       {Bad{"[outbox.a]\nactions = []\n", "no action is named"},
+        Bad{"[outbox.a]\nactions = [\"stop\"]\n", "stop"},
+        Bad{"[outbox.a]\nactions = [\"hold\", \"hold\"]\n", "a second time"},
+        Bad{"[outbox.A]\nactions = [\"hold\"]\n", "is no name"},
+        Bad{"[outbox.a]\nurl = \"https://x\"\nactions = [\"hold\"]\n", "unknown key"}}) {
     const auto compiled = TryCompile(std::string(kSmallPack) + std::string(bad.toml));
     ASSERT_FALSE(compiled.has_value()) << bad.toml;
     EXPECT_NE(compiled.error().message().find(bad.message), std::string::npos)
