@@ -86,13 +86,8 @@ Result<int> Make(const StandingArguments& arguments, StandingChange change, Cont
   change.head = {govern::CurrentUser(), SystemClock().NowUs(), arguments.id};
   change.reason = {arguments.reason, arguments.reason};
   if (change.op == StandingChange::Op::kUndo) {
-    FUQI_ASSIGN_OR_RETURN(decide::DecisionRef decision,
-                          decide::ParseDecisionId(arguments.decision));
-    if (decision.pack != partition->core().pack().pack().name) {
-      return Err(ErrorCode::kNotFound, "the log in {} is one of the pack '{}'", arguments.log,
-                 partition->core().pack().pack().name);
-    }
-    change.decision_seq = decision.seq;
+    FUQI_ASSIGN_OR_RETURN(change.decision_seq,
+                          DecisionOf(*partition, arguments.log, arguments.decision));
   }
   FUQI_ASSIGN_OR_RETURN(decide::Applied applied, partition->Apply(change));
   FUQI_RETURN_IF_ERROR(partition->Commit(partition->TakeBatch()));

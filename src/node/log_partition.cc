@@ -37,4 +37,14 @@ Result<std::unique_ptr<decide::Partition>> OpenPartitionOf(const std::string& di
   return opened;
 }
 
+Result<uint64_t> DecisionOf(const decide::Partition& partition, const std::string& dir,
+                            std::string_view decision_id) {
+  FUQI_ASSIGN_OR_RETURN(decide::DecisionRef decision, decide::ParseDecisionId(decision_id));
+  const std::string& pack = partition.core().pack().pack().name;
+  if (decision.pack != pack) {
+    return Err(ErrorCode::kNotFound, "the log in {} is one of the pack '{}'", dir, pack);
+  }
+  return decision.seq;
+}
+
 }  // namespace fuqi::node
