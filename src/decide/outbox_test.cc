@@ -111,7 +111,9 @@ TEST_F(OutboxLog, WhatIsOwedOutlivesRestartSnapshotAndAPackThatKnowsNothingOfIt)
   ASSERT_TRUE(Apply(Op::kDelivered, "desk", first).has_value());
   ASSERT_TRUE(Apply(Op::kGiveUp, "desk", second).has_value());
   Commit();
-  for (const std::string& toml : {OutboxToml(), std::string(kSmallPack), OutboxToml()}) {
+  // From the log, from a snapshot, and by another version.
+  for (const std::string& toml :
+       {OutboxToml(), OutboxToml(), std::string(kSmallPack), OutboxToml()}) {
     Open(toml);
     EXPECT_EQ(Decisions("desk", false), Seqs{third});
     EXPECT_EQ(Decisions("desk", true), Seqs{second});

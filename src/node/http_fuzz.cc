@@ -6,6 +6,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <cerrno>
 #include <string>
 
 #include "base/bytes.h"
@@ -32,18 +34,9 @@ struct Served {
 
   // What the server sends back to these bytes, followed by the end of our half.
   std::string Send(std::string_view bytes) const {
-    const int fd = socket(AF_INET, SOCK_STREAM, 0);
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    // From one address after another: those of connections that have ended stay taken for a while.
-    static uint32_t from = 0;
-    address.sin_addr.s_addr = htonl(0x7f010000 + ++from % 0x10000);
-    FUQI_CHECK(bind(fd, reinterpret_cast<sockaddr*>(&address), sizeof(address)) == 0);
-    address.sin_port = htons(server->port());
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    FUQI_CHECK(connect(fd, reinterpret_cast<sockaddr*>(&address), sizeof(address)) == 0);
+    const int fd = Connect();
     while (!bytes.empty()) {
-      const ssize_t sent = send(fd, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+      const ssize_t sent = TEMP_FAILURE_RETRY(send(fd, bytes.data(), bytes.size(), MSG_NOSIGNAL));
       if (sent <= 0) {
         break;
       }
@@ -52,11 +45,28 @@ struct Served {
     shutdown(fd, SHUT_WR);
     std::string answer;
     char chunk[4096];
-    for (ssize_t got = 0; (got = recv(fd, chunk, sizeof(chunk), 0)) > 0;) {
-      answer.append(chunk, static_cast<size_t>(got));
+    for (ssize_t got = 1; got > 0;) {
+      got = TEMP_FAILURE_RETRY(recv(fd, chunk, sizeof(chunk), 0));
+      answer.append(chunk, static_cast<size_t>(std::max<ssize_t>(got, 0)));
     }
     close(fd);
     return answer;
+  }
+
+  // Calls are interrupted by the fuzzer's clock.
+  int Connect() const {
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_port = htons(server->port());
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    for (;;) {
+      const int fd = socket(AF_INET, SOCK_STREAM, 0);
+      if (connect(fd, reinterpret_cast<sockaddr*>(&address), sizeof(address)) == 0) {
+        return fd;
+      }
+      FUQI_CHECK(errno == EINTR);
+      close(fd);
+    }
   }
 
   node::Metrics metrics{node::RoutePaths()};
