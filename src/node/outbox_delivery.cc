@@ -248,12 +248,13 @@ Result<std::unique_ptr<OutboxDelivery>> OutboxDelivery::Start(const OutboxTarget
   FUQI_RETURN_IF_ERROR(SecureRandom({reinterpret_cast<uint8_t*>(&seed), sizeof(seed)}));
   auto impl =
       std::make_shared<Impl>(target, runner, clock, std::move(secrets), std::move(tls), seed);
-  asio::co_spawn(impl->io, impl->Run(), [pack = target.pack, topic = target.topic](auto thrown) {
-    if (thrown != nullptr) {
-      LogError("node", "an outbox topic is delivered no more until the node starts again",
-               {{"pack", pack}, {"topic", topic}});
-    }
-  });
+  asio::co_spawn(
+      impl->io, impl->Run(), [pack = target.pack, topic = target.topic](const auto& thrown) {
+        if (thrown != nullptr) {
+          LogError("node", "an outbox topic is delivered no more until the node starts again",
+                   {{"pack", pack}, {"topic", topic}});
+        }
+      });
   impl->thread = std::thread([raw = impl.get()] { raw->io.run(); });
   return std::unique_ptr<OutboxDelivery>(new OutboxDelivery(std::move(impl)));
 }
