@@ -59,7 +59,7 @@ bool ReadsWindows(const sql::Expr& expr) {
 std::string RuleColumn(const Rule& rule) { return "rule:" + rule.id; }
 
 // Levels of features that have none.
-constexpr int kGiven = -1;  // of a lookup or a graph
+constexpr int kGiven = -1;  // of a lookup or a graph, or of an anomaly that reads no other
 constexpr int kUnplaced = -2;
 
 // One run of CompiledPack::Compile.
@@ -77,9 +77,11 @@ class PackCompiler {
     FUQI_RETURN_IF_ERROR(BindLookups());
     FUQI_RETURN_IF_ERROR(ParseWindows());
     FUQI_RETURN_IF_ERROR(CheckMade());
+    FUQI_RETURN_IF_ERROR(ParseAnomalies());
     FUQI_RETURN_IF_ERROR(ParseFeatures());
     FUQI_RETURN_IF_ERROR(OrderFeatures());
     FUQI_RETURN_IF_ERROR(BindGraphs());
+    PlaceAnomalies();
     FUQI_RETURN_IF_ERROR(BindFeatures());
     FUQI_RETURN_IF_ERROR(BindRules());
     TraceLineage();
@@ -105,15 +107,21 @@ class PackCompiler {
   Result<void> ParseWindows();
   // What features and conditions are made of, before it is part of them.
   Result<void> CheckMade();
+  Result<void> ParseAnomalies();
   Result<void> ParseFeatures();
   Result<void> OrderFeatures();
   Result<void> BindGraphs();
   Result<CompiledPack::BoundGraph> BindGraph(size_t number);
   static Result<void> CheckGraphInput(const Graph& graph, const CompiledPack::BoundGraph& bound,
                                       size_t i, size_t nodes, const sql::Fragment& item);
+  // Their features become columns to all levels.
+  void PlaceAnomalies();
+  // Those that are filled in behind this level.
+  Result<void> BindAnomalies(int after);
   Result<void> BindFeatures();
   Result<void> BindRules();
   void TraceLineage();
+  void TraceAnomalies(table::Schema& known, std::vector<sql::ColumnLineage>& given) const;
 
   // Resolves names of columns and features; kNotFound for others.
   Result<void> Resolve(const sql::Fragment& fragment, const std::vector<sql::Reference>& names,
@@ -135,6 +143,7 @@ class PackCompiler {
   std::vector<Reads> window_reads_;
   std::vector<sql::Fragment> features_;
   std::vector<Reads> feature_reads_;
+  std::vector<Reads> anomaly_reads_;
   std::vector<int> levels_;  // of each feature; kGiven or kUnplaced
   table::Schema input_;      // of the level at hand
 };
@@ -215,8 +224,13 @@ Result<void> PackCompiler::BindLookups() {
     fragments.push_back(&fragment);
   }
   for (const Feature& feature : pack_.features) {
-    if (feature.graph < 0) {
+    if (feature.is_sql()) {
       fragments.push_back(&feature.sql);
+    }
+  }
+  for (const Anomaly& anomaly : pack_.anomalies) {
+    for (const Anomaly::Input& input : anomaly.inputs) {
+      fragments.push_back(&input.sql);
     }
   }
   for (const Graph& graph : pack_.graphs) {
@@ -288,11 +302,43 @@ Result<void> PackCompiler::CheckMade() {
   return {};
 }
 
+Result<void> PackCompiler::ParseAnomalies() {
+  for (const Anomaly& anomaly : pack_.anomalies) {
+    std::vector<sql::Fragment>& items = out_.anomaly_items_.emplace_back();
+    Reads& reads = anomaly_reads_.emplace_back();
+    for (const Anomaly::Input& input : anomaly.inputs) {
+      FUQI_ASSIGN_OR_RETURN(items.emplace_back(),
+                            Read(fmt::format("{}.{}", anomaly.name, input.name), input.sql));
+      FUQI_ASSIGN_OR_RETURN(sql::ParsedExpression parsed,
+                            sql::ParseExpression(binder_, items.back(), window_names_));
+      if (!parsed.windows.empty()) {
+        return items.back().At(
+            parsed.windows[0].position,
+            Err(ErrorCode::kUnsupported,
+                "an anomaly reads columns and features; make a feature of what it counts over '{}'",
+                parsed.windows[0].name));
+      }
+      FUQI_RETURN_IF_ERROR(Resolve(items.back(), parsed.columns, reads));
+      for (const sql::Reference& reference : parsed.columns) {
+        if (std::ranges::any_of(pack_.features, [&](const Feature& feature) {
+              return feature.anomaly >= 0 && table::SameName(feature.name, reference.name);
+            })) {
+          return items.back().At(
+              reference.position,
+              Err(ErrorCode::kUnsupported,
+                  "an anomaly reads no other's score; make a feature of '{}'", reference.name));
+        }
+      }
+    }
+  }
+  return {};
+}
+
 Result<void> PackCompiler::ParseFeatures() {
   for (const Feature& feature : pack_.features) {
-    if (feature.graph >= 0 || feature.is_lookup) {
+    if (!feature.is_sql()) {
       features_.emplace_back();
-      feature_reads_.emplace_back();
+      feature_reads_.push_back(feature.anomaly < 0 ? Reads() : anomaly_reads_[feature.anomaly]);
       continue;
     }
     FUQI_ASSIGN_OR_RETURN(features_.emplace_back(), Read(feature.name, feature.sql));
@@ -316,7 +362,7 @@ Result<void> PackCompiler::ParseFeatures() {
 
 Result<void> PackCompiler::OrderFeatures() {
   for (const Feature& feature : pack_.features) {
-    levels_.push_back(feature.graph >= 0 || feature.is_lookup ? kGiven : kUnplaced);
+    levels_.push_back(feature.is_sql() || feature.anomaly >= 0 ? kUnplaced : kGiven);
   }
   for (size_t i = 0; i < pack_.features.size(); ++i) {
     std::vector<size_t> path;
@@ -350,12 +396,13 @@ Result<void> PackCompiler::Place(size_t feature, std::vector<size_t>& path) {
     return too_deep;
   }
   path.push_back(feature);
-  int level = 0;
+  int level = kGiven;
   for (size_t other : feature_reads_[feature].features) {
     FUQI_RETURN_IF_ERROR(Place(other, path));
-    level = std::max(level, levels_[other] + 1);
+    level = std::max(level, levels_[other]);
   }
   path.pop_back();
+  level += pack_.features[feature].anomaly < 0 ? 1 : 0;
   if (level >= kLevelsMax) {
     return too_deep;
   }
@@ -519,14 +566,58 @@ Result<void> PackCompiler::CheckGraphInput(const Graph& graph,
   return {};
 }
 
+void PackCompiler::PlaceAnomalies() {
+  out_.anomalies_.resize(pack_.anomalies.size());
+  for (size_t i = 0; i < pack_.features.size(); ++i) {
+    const Feature& feature = pack_.features[i];
+    if (feature.anomaly < 0) {
+      continue;
+    }
+    CompiledPack::BoundAnomaly& anomaly = out_.anomalies_[feature.anomaly];
+    const bool is_score = feature.name == pack_.anomalies[feature.anomaly].name;
+    (is_score ? anomaly.score : anomaly.causes) = i;
+    anomaly.after = levels_[i];
+    const table::Column column{
+        feature.name, {is_score ? table::TypeId::kDouble : table::TypeId::kVarchar}, true};
+    out_.features_by_level_.push_back(i);
+    out_.feature_schema_[i] = column;
+    input_.push_back(column);
+  }
+}
+
+Result<void> PackCompiler::BindAnomalies(int after) {
+  for (size_t a = 0; a < out_.anomalies_.size(); ++a) {
+    CompiledPack::BoundAnomaly& anomaly = out_.anomalies_[a];
+    if (anomaly.after != after) {
+      continue;
+    }
+    const std::vector<sql::Fragment>& items = out_.anomaly_items_[a];
+    FUQI_ASSIGN_OR_RETURN(anomaly.level, Bind(items, {}));
+    for (size_t i = 0; i < items.size(); ++i) {
+      const table::Type type = anomaly.level.outputs[i].expr.type;
+      if (!type.is_exact_number() && type.id != table::TypeId::kDouble &&
+          type.id != table::TypeId::kBoolean) {
+        return items[i].At(
+            -1, Err(ErrorCode::kTypeMismatch, "an input is a number, or BOOLEAN; this one is {}",
+                    type.ToString()));
+      }
+      FUQI_ASSIGN_OR_RETURN(CompiledPack::Output compiled,
+                            CompileOutput(items[i], anomaly.level.outputs[i], i));
+      anomaly.inputs.push_back(std::move(compiled));
+    }
+  }
+  return {};
+}
+
 Result<void> PackCompiler::BindFeatures() {
   const int levels = levels_.empty() ? 0 : *std::ranges::max_element(levels_) + 1;
+  FUQI_RETURN_IF_ERROR(BindAnomalies(kGiven));
   for (int k = 0; k < levels; ++k) {
     std::vector<size_t> members;
     std::set<size_t> used;
     std::vector<sql::Fragment> items;
     for (size_t i = 0; i < levels_.size(); ++i) {
-      if (levels_[i] == k) {
+      if (levels_[i] == k && pack_.features[i].is_sql()) {
         members.push_back(i);
         items.push_back(features_[i]);
         used.insert(feature_reads_[i].windows.begin(), feature_reads_[i].windows.end());
@@ -552,6 +643,7 @@ Result<void> PackCompiler::BindFeatures() {
     }
     out_.levels_.push_back(std::move(level));
     out_.items_.push_back(std::move(items));
+    FUQI_RETURN_IF_ERROR(BindAnomalies(k));
   }
   return {};
 }
@@ -606,6 +698,44 @@ void TraceThrough(const std::vector<sql::ColumnLineage>& given, sql::ColumnLinea
   lineage.inputs.assign(inputs.begin(), inputs.end());
 }
 
+// What the features of anomalies are made of; those of the lower levels first, since others may
+// read them.
+void PackCompiler::TraceAnomalies(table::Schema& known,
+                                  std::vector<sql::ColumnLineage>& given) const {
+  using sql::ColumnLineage;
+  for (const CompiledPack::BoundAnomaly& anomaly : out_.anomalies_) {
+    known.push_back(out_.feature_schema_[anomaly.score]);
+    known.push_back(out_.feature_schema_[anomaly.causes]);
+  }
+  const int levels = static_cast<int>(out_.feature_levels().size());
+  for (int after = kGiven; after < levels; ++after) {
+    for (size_t a = 0; a < out_.anomalies_.size(); ++a) {
+      const CompiledPack::BoundAnomaly& anomaly = out_.anomalies_[a];
+      if (anomaly.after != after) {
+        continue;
+      }
+      std::set<ColumnLineage::Input> inputs;
+      if (!pack_.anomalies[a].on.empty()) {
+        inputs.insert({"", std::string(kKindColumn), sql::Influence::kFilter});
+      }
+      std::vector<sql::Level> levels_read(out_.levels_.begin(), out_.levels_.begin() + after + 1);
+      levels_read.push_back(anomaly.level);
+      std::vector<ColumnLineage> traced = sql::LineageOf(levels_read, known);
+      for (ColumnLineage& input : std::span(traced).last(anomaly.inputs.size())) {
+        TraceThrough(given, input);
+        for (ColumnLineage::Input each : input.inputs) {
+          each.influence =
+              sql::IsDirect(each.influence) ? sql::Influence::kAggregation : each.influence;
+          inputs.insert(std::move(each));
+        }
+      }
+      for (size_t feature : {anomaly.score, anomaly.causes}) {
+        given.push_back({pack_.features[feature].name, {inputs.begin(), inputs.end()}, {}, true});
+      }
+    }
+  }
+}
+
 // Down to columns of the event: through what is looked up, and through the features of graphs,
 // which depend on all that their graph reads.
 void PackCompiler::TraceLineage() {
@@ -643,6 +773,7 @@ void PackCompiler::TraceLineage() {
       known.push_back(out_.feature_schema_[feature]);
     }
   }
+  TraceAnomalies(known, given);
   out_.lineage_ = sql::LineageOf(out_.levels_, known);
   for (ColumnLineage& lineage : out_.lineage_) {
     TraceThrough(given, lineage);
@@ -676,6 +807,12 @@ std::vector<std::string> CompiledPack::FeaturesAcrossShards() const {
       names.push_back(pack_.features[feature].name);
     }
   }
+  for (const BoundAnomaly& anomaly : anomalies_) {
+    for (size_t feature : {anomaly.score, anomaly.causes}) {
+      across.push_back(true);  // other shards learn from other events
+      names.push_back(pack_.features[feature].name);
+    }
+  }
   for (const sql::Level& level : feature_levels()) {
     std::vector<bool> outputs;
     for (const sql::Level::Output& output : level.outputs) {
@@ -698,82 +835,6 @@ std::vector<std::string> CompiledPack::FeaturesAcrossShards() const {
     across.insert(across.end(), outputs.begin(), outputs.end());
   }
   return names;
-}
-
-Result<std::string> CompiledPack::BatchSql(const std::string& events,
-                                           sql::Arrivals arrivals) const {
-  sql::Batch batch;
-  batch.source = graphs_.empty() ? WithLookedUp(events) : WithGivenGraphs(WithLookedUp(events));
-  batch.windows = windows_;
-  for (size_t k = 0; k < levels_.size(); ++k) {
-    batch.levels.push_back({&levels_[k], items_[k]});
-  }
-  batch.columns.push_back(pack_.key);
-  for (const Feature& feature : pack_.features) {
-    batch.columns.push_back(feature.name);
-  }
-  for (const Rule& rule : pack_.rules) {
-    batch.columns.push_back(RuleColumn(rule));
-  }
-  return sql::BatchSql(batch, arrivals);
-}
-
-std::string CompiledPack::WithLookedUp(const std::string& events) const {
-  return lookups_.empty() ? events : WithLookups(pack_, event_schema_, lookups_, events);
-}
-
-std::string CompiledPack::WithGivenGraphs(const std::string& events) const {
-  std::string columns;
-  auto add = [&](std::string_view table, const std::string& name) {
-    columns += fmt::format("{}{}.{}", columns.empty() ? "" : ", ", table, table::QuoteName(name));
-  };
-  for (const table::Column& column : event_schema_) {
-    add("event", column.name);
-  }
-  for (const Lookup& lookup : lookups_) {
-    add("event", pack_.features[lookup.feature].name);
-  }
-  for (const BoundGraph& graph : graphs_) {
-    for (size_t feature : graph.features) {
-      add("given", pack_.features[feature].name);
-    }
-  }
-  return fmt::format(
-      "SELECT {} FROM (SELECT *, row_number() OVER () AS fuqi_number FROM (\n{}\n)) event "
-      "JOIN {} given ON given.number = event.fuqi_number ORDER BY given.number",
-      columns, events, kGivenGraphs);
-}
-
-Result<std::string> CompiledPack::GraphInputSql(size_t graph, const std::string& events) const {
-  sql::Batch batch;
-  batch.source = WithLookedUp(events);
-  batch.levels.push_back({&graphs_[graph].level, graph_items_[graph]});
-  batch.columns.push_back(pack_.time);
-  for (const sql::Level::Output& output : graphs_[graph].level.outputs) {
-    batch.columns.push_back(output.name);
-  }
-  return sql::BatchSql(batch, sql::Arrivals::kInOrder);
-}
-
-void CompiledPack::BoundGraph::Read(std::span<const table::Datum> values, int64_t ts_us,
-                                    uint64_t arrival, GraphEvent& event) const {
-  event.ts_us = ts_us;
-  event.arrival = arrival;
-  event.nodes.resize(vertices.size());
-  Bytes bytes;
-  for (size_t i = 0; i < vertices.size(); ++i) {
-    bytes.clear();
-    if (!values[i].is_null()) {
-      // Values of different columns that are shared are never one vertex.
-      bytes.push_back(shape.shares ? static_cast<uint8_t>(i) : 0);
-      table::EncodeRow(vertices[i], values.subspan(i, 1), bytes);
-    }
-    event.nodes[i] = AsText(bytes);
-  }
-  event.amount = amount >= 0 ? values[amount] : table::Datum::Null();
-  for (int i : {0, 1}) {
-    event.risks[i] = risks[i] >= 0 ? values[risks[i]] : table::Datum::Null();
-  }
 }
 
 std::vector<Error> CompiledPack::Findings() const {
@@ -800,6 +861,11 @@ int CompiledPack::steps_max() const {
   }
   for (const BoundGraph& graph : graphs_) {
     for (const Output& input : graph.inputs) {
+      steps += input.program.steps_max();
+    }
+  }
+  for (const BoundAnomaly& anomaly : anomalies_) {
+    for (const Output& input : anomaly.inputs) {
       steps += input.program.steps_max();
     }
   }

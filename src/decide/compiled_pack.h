@@ -6,11 +6,14 @@
 // above the highest that it reads. Level k reads the event's columns and all features of the levels
 // before it, in level order; its windows hold rows of just these. The features of graphs, which
 // read the event alone, stand before level 0 and are columns to all levels; before them, and
-// columns to graphs too, stand those of lookups (lookups.h). The rules are the last level, without
-// windows, so that an event and its feature row are all that they need.
+// columns to graphs too, stand those of lookups (lookups.h). Behind them stand those of anomalies
+// (half_space_trees.h), as columns that are filled in behind the last level that the anomaly reads:
+// what reads them is of a level beyond. The rules are the last level, without windows, so that an
+// event and its feature row are all that they need.
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -75,12 +78,24 @@ class CompiledPack {
     std::vector<table::Schema> vertices;  // how each vertex is encoded: one column
   };
   const std::vector<BoundGraph>& graphs() const { return graphs_; }
+
+  // An anomaly of the pack, and what an event says to it.
+  struct BoundAnomaly {
+    size_t score = 0;  // pack index of its features
+    size_t causes = 0;
+    int after = -1;    // the level of features behind which it is filled in; -1: none
+    sql::Level level;  // without windows: the inputs, in the shape's order
+    std::vector<Output> inputs;
+    // The point that the values of the inputs are.
+    std::vector<std::optional<double>> Read(std::span<const table::Datum> values) const;
+  };
+  const std::vector<BoundAnomaly>& anomalies() const { return anomalies_; }
   const std::vector<Lookup>& lookups() const { return lookups_; }
 
   const std::vector<std::vector<Output>>& feature_outputs() const { return feature_outputs_; }
   const std::vector<Output>& rule_outputs() const { return rule_outputs_; }
-  // Pack indexes of the features, lookups, those of graphs, then the others in level order: where a
-  // level's input keeps feature columns.
+  // Pack indexes of the features, lookups, those of graphs, of anomalies, then the others in level
+  // order: where a level's input keeps feature columns.
   const std::vector<size_t>& features_by_level() const { return features_by_level_; }
   // Instructions that the programs of one event execute at most.
   int steps_max() const;
@@ -99,11 +114,16 @@ class CompiledPack {
   // of `events` enter windows: the caller leaves out those that are out of bounds. What is looked
   // up is read from tables that are given (OwnTables). Where the pack has graphs, their features
   // are given: as columns of a table kGivenGraphs, beside `number`, the event's row from 1 on.
-  // So is what standing() gives (kGivenStanding).
+  // So are those of anomalies (kGivenAnomalies), and what standing() gives (kGivenStanding).
   Result<std::string> BatchSql(const std::string& events, sql::Arrivals arrivals) const;
   static constexpr std::string_view kGivenGraphs = "fuqi_graphs";
   // What the events of a SELECT say to a graph: the time, then its inputs, in order of arrival.
   Result<std::string> GraphInputSql(size_t graph, const std::string& events) const;
+  static constexpr std::string_view kGivenAnomalies = "fuqi_anomalies";
+  // What they say to an anomaly, likewise: the kind, where the pack has several, then its inputs.
+  // kGivenAnomalies must have the columns of all, and the values of those filled in before it.
+  Result<std::string> AnomalyInputSql(size_t anomaly, const std::string& events,
+                                      sql::Arrivals arrivals) const;
 
   // Column lineage of features and rules down to event columns.
   const std::vector<sql::ColumnLineage>& lineage() const { return lineage_; }
@@ -115,6 +135,8 @@ class CompiledPack {
 
   std::string WithLookedUp(const std::string& events) const;
   std::string WithGivenGraphs(const std::string& events) const;
+  // With all that is no SQL.
+  std::string WithGiven(const std::string& events) const;
 
   Pack pack_;
   table::Schema event_schema_;
@@ -128,6 +150,8 @@ class CompiledPack {
   std::vector<Lookup> lookups_;
   std::vector<BoundGraph> graphs_;
   std::vector<std::vector<sql::Fragment>> graph_items_;
+  std::vector<BoundAnomaly> anomalies_;
+  std::vector<std::vector<sql::Fragment>> anomaly_items_;
   std::vector<sql::ColumnLineage> lineage_;
   // The text of each level's outputs, and of all windows, as the batch form needs them. They point
   // into pack_, which does not move once compiled.

@@ -12,6 +12,7 @@
 #include "base/utf8.h"
 #include "crypto/sha256.h"
 #include "decide/graph.h"
+#include "decide/half_space_trees.h"
 #include "decide/records.h"
 #include "sql/functions.h"
 #include "sql/program.h"
@@ -182,6 +183,10 @@ struct Core::Impl {
     for (const CompiledPack::BoundGraph& graph : pack->graphs()) {
       graphs.emplace_back(graph.shape);
     }
+    anomalies.clear();
+    for (const Anomaly& anomaly : pack->pack().anomalies) {
+      anomalies.emplace_back(anomaly.shape);
+    }
   }
 
   // The event enters the state; its flags and features, not yet its rules.
@@ -195,7 +200,11 @@ struct Core::Impl {
   // Give what is looked up, and the features of graphs, their cells; return the first cell behind.
   size_t EvaluateLookups(Decision& decision);
   size_t EvaluateGraphs(int64_t ts_us, Decision& decision);
-  void EvaluateFeatures(int64_t ts_us, Decision& decision);
+  // Gives the features of the anomalies behind this level their cells, which begin at `first`, from
+  // the cells before `next`.
+  void EvaluateAnomalies(int after, size_t first, size_t next, const Event& event,
+                         Decision& decision);
+  void EvaluateFeatures(const Event& event, int64_t ts_us, Decision& decision);
   void EvaluateRules(sql::Scratch& memory, std::span<const Datum> row, Decision& decision,
                      std::vector<Datum>* values = nullptr) const;
   static void NoteError(Flag flag, std::string_view name, const Error& error, Decision& decision);
@@ -210,6 +219,7 @@ struct Core::Impl {
   Committed committed;
   std::vector<sql::WindowState> windows;  // of each feature level
   std::vector<GraphState> graphs;
+  std::vector<HalfSpaceTrees> anomalies;
 
   // Memory of one evaluation, kept to be used again.
   sql::Scratch scratch;
@@ -228,7 +238,7 @@ Decision Core::Impl::Admit(const Event& event, uint64_t event_seq) {
   scratch.Reset();
   cells = Cells(event);
   if ((decision.flags & kOutOfBounds) == 0) {
-    EvaluateFeatures(ts_us, decision);
+    EvaluateFeatures(event, ts_us, decision);
     newest_us = std::max(newest_us.value_or(ts_us), ts_us);
   }
   ids.Insert(IndexHash(KeyHash(key_column(), event.columns[pack->key_column()])), event_seq);
@@ -351,9 +361,46 @@ size_t Core::Impl::EvaluateGraphs(int64_t ts_us, Decision& decision) {
   return next;
 }
 
-void Core::Impl::EvaluateFeatures(int64_t ts_us, Decision& decision) {
-  size_t next = EvaluateGraphs(ts_us, decision);
+void Core::Impl::EvaluateAnomalies(int after, size_t first, size_t next, const Event& event,
+                                   Decision& decision) {
+  const std::vector<Anomaly>& parts = pack->pack().anomalies;
+  std::vector<Datum> values;
+  for (size_t a = 0; a < anomalies.size(); ++a) {
+    const CompiledPack::BoundAnomaly& anomaly = pack->anomalies()[a];
+    if (anomaly.after != after || !pack->pack().IsOn(parts[a].on, event.columns)) {
+      continue;
+    }
+    values.clear();
+    for (const CompiledPack::Output& input : anomaly.inputs) {
+      Result<Datum> value = input.program.Run(std::span(cells).first(next), {}, scratch);
+      values.push_back(value ? *value : Datum::Null());
+      if (!value) {
+        NoteError(kEvaluationError, anomaly.level.outputs[input.index].name, value.error(),
+                  decision);
+      }
+    }
+    const std::optional<HalfSpaceScore> score = anomalies[a].Push(anomaly.Read(values));
+    if (!score) {
+      continue;
+    }
+    std::string causes;
+    for (size_t input : HalfSpaceCauses(std::span(score->costs).first(values.size()))) {
+      causes += (causes.empty() ? "" : ", ") + parts[a].inputs[input].name;
+    }
+    char* text = scratch.Allocate(causes.size());
+    std::ranges::copy(causes, text);
+    cells[first + 2 * a] = Datum::Double(score->value);
+    cells[first + 2 * a + 1] = Datum::Text({text, causes.size()});
+    decision.features.Set(anomaly.score, cells[first + 2 * a]);
+    decision.features.Set(anomaly.causes, cells[first + 2 * a + 1]);
+  }
+}
+
+void Core::Impl::EvaluateFeatures(const Event& event, int64_t ts_us, Decision& decision) {
+  const size_t first_anomaly = EvaluateGraphs(ts_us, decision);
+  size_t next = first_anomaly + 2 * anomalies.size();
   size_t text_bytes = 0;
+  EvaluateAnomalies(-1, first_anomaly, next, event, decision);
   for (size_t k = 0; k < pack->feature_levels().size(); ++k) {
     const std::span<const Datum> columns(cells.data(), next);
     Result<std::vector<Datum>> pushed = windows[k].Push(columns, ts_us, events, scratch);
@@ -381,6 +428,7 @@ void Core::Impl::EvaluateFeatures(int64_t ts_us, Decision& decision) {
       }
       ++next;
     }
+    EvaluateAnomalies(static_cast<int>(k), first_anomaly, next, event, decision);
   }
 }
 
@@ -606,6 +654,9 @@ uint64_t Core::state_bytes() const {
   for (const GraphState& graph : impl_->graphs) {
     bytes += graph.state_bytes();
   }
+  for (const Anomaly& anomaly : impl_->pack->pack().anomalies) {
+    bytes += HalfSpaceBytes(anomaly.shape);
+  }
   return bytes;
 }
 
@@ -616,6 +667,9 @@ uint64_t Core::window_steps() const {
   }
   for (const GraphState& graph : impl_->graphs) {
     steps += graph.steps();
+  }
+  for (const HalfSpaceTrees& anomaly : impl_->anomalies) {
+    steps += anomaly.steps();
   }
   return steps;
 }
@@ -639,6 +693,11 @@ void Core::Save(Bytes& out) const {
   for (const GraphState& graph : impl_->graphs) {
     part.clear();
     graph.Save(part);
+    writer.Blob(part);
+  }
+  for (const HalfSpaceTrees& anomaly : impl_->anomalies) {
+    part.clear();
+    anomaly.Save(part);
     writer.Blob(part);
   }
 }
@@ -675,6 +734,13 @@ Result<void> Core::Restore(ByteView bytes) {
         break;
       }
       FUQI_RETURN_IF_ERROR(graph.Restore(blob));
+    }
+    for (HalfSpaceTrees& anomaly : impl.anomalies) {
+      const ByteView blob = reader.Blob();
+      if (!reader.ok()) {
+        break;
+      }
+      FUQI_RETURN_IF_ERROR(anomaly.Restore(blob));
     }
     FUQI_RETURN_IF_ERROR(reader.Finish("a saved state"));
     if (!has_ids || has_newest > 1 || (has_newest == 0 && newest != 0) ||

@@ -2,10 +2,10 @@
 
 // The decision core of one partition: the fold of events into decisions. One thread.
 //
-// state = fold(events, changes): windows, graphs, the id index and the newest event time depend on
-// nothing but the pack, the events and what changed committed state between them (change.h), in
-// their order. The same object serves live, replays a file, recovers from a log and re-performs
-// decisions.
+// state = fold(events, changes): windows, graphs, anomalies, the id index and the newest event time
+// depend on nothing but the pack, the events and what changed committed state between them
+// (change.h), in their order. The same object serves live, replays a file, recovers from a log and
+// re-performs decisions.
 //
 // Time. An event older than the newest one admitted by more than the pack's lateness is late; one
 // further ahead of its receipt than the pack's `ahead`, or, where no receipt is known, of the
@@ -86,8 +86,8 @@ class Core {
   const CompiledPack& pack() const;
   const std::shared_ptr<const CompiledPack>& shared_pack() const;
   uint64_t events() const;        // folded so far
-  uint64_t state_bytes() const;   // of windows and graphs, estimated
-  uint64_t window_steps() const;  // entries that windows and graphs touched so far
+  uint64_t state_bytes() const;   // of windows, graphs and anomalies, estimated
+  uint64_t window_steps() const;  // that windows, graphs and anomalies took so far
 
   // The whole state in one form that depends only on the events and changes folded.
   void Save(Bytes& out) const;

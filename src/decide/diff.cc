@@ -2,11 +2,13 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 #include <optional>
 
 #include "base/decimal.h"
 #include "decide/core.h"
 #include "decide/graph_brute.h"
+#include "decide/half_space_brute.h"
 #include "decide/standing_brute.h"
 #include "sql/constructs.h"
 
@@ -113,6 +115,10 @@ std::vector<bool> TolerantFeatures(const CompiledPack& pack) {
       tolerant[pack.features_by_level()[next++]] = columns.back();
     }
   }
+  // Exact, whatever the inputs: what differs in its last digit alone hardly ever stands on the
+  // other side of a cut, and a bound on its score would not help where it does.
+  columns.resize(columns.size() + 2 * pack.anomalies().size());
+  next += 2 * pack.anomalies().size();
   for (const sql::Level& level : pack.feature_levels()) {
     std::vector<bool> outputs;
     for (const sql::Level::Output& output : level.outputs) {
@@ -325,13 +331,78 @@ Result<GivenGraphs> GiveGraphs(
 
 namespace {
 
+// Fills in what one anomaly gives: one row for each event of its inputs.
+Result<void> GiveAnomaly(const CompiledPack& pack, size_t number, table::RowStream& inputs,
+                         table::Relation& given) {
+  const Anomaly& anomaly = pack.pack().anomalies[number];
+  const CompiledPack::BoundAnomaly& bound = pack.anomalies()[number];
+  const size_t kinds = pack.pack().kind_column() >= 0 ? 1 : 0;
+  std::vector<size_t> rows;  // of the events that it is for
+  std::vector<HalfSpacePoint> points;
+  for (size_t row = 0;; ++row) {
+    FUQI_ASSIGN_OR_RETURN(auto values, inputs.Next());
+    if (!values) {
+      break;
+    }
+    if (row == given.rows.size()) {
+      given.rows.emplace_back(given.schema.size()).Set(0, Datum::Int(row + 1));
+    }
+    const bool is_on = anomaly.on.empty() || std::ranges::any_of(anomaly.on, [&](size_t kind) {
+                         return pack.pack().kinds[kind].name == (*values)[0].text();
+                       });
+    if (is_on) {
+      rows.push_back(row);
+      points.push_back(bound.Read(std::span(*values).subspan(kinds)));
+    }
+  }
+  const auto findings = BruteForceHalfSpaces(anomaly.shape, points);
+  for (size_t i = 0; i < findings.size(); ++i) {
+    if (findings[i]) {
+      std::string causes;
+      for (size_t input : findings[i]->causes) {
+        causes += (causes.empty() ? "" : ", ") + anomaly.inputs[input].name;
+      }
+      table::Row& row = given.rows[rows[i]];
+      row.Set(1 + 2 * number, Datum::Double(findings[i]->value));
+      row.Set(2 + 2 * number, Datum::Text(causes));
+    }
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<table::Relation> GiveAnomalies(
+    const CompiledPack& pack, const std::string& events, sql::Arrivals arrivals,
+    const std::function<Result<table::RowStream>(const std::string&, const table::Relation&)>&
+        run) {
+  table::Relation given{std::string(CompiledPack::kGivenAnomalies),
+                        {{"number", {table::TypeId::kBigInt}, false}},
+                        {}};
+  for (const CompiledPack::BoundAnomaly& anomaly : pack.anomalies()) {
+    given.schema.push_back(pack.feature_schema()[anomaly.score]);
+    given.schema.push_back(pack.feature_schema()[anomaly.causes]);
+  }
+  std::vector<size_t> order(pack.anomalies().size());
+  std::iota(order.begin(), order.end(), size_t{0});
+  std::ranges::stable_sort(order, {}, [&](size_t a) { return pack.anomalies()[a].after; });
+  for (size_t a : order) {
+    FUQI_ASSIGN_OR_RETURN(const std::string sql, pack.AnomalyInputSql(a, events, arrivals));
+    FUQI_ASSIGN_OR_RETURN(table::RowStream inputs, run(sql, given));
+    FUQI_RETURN_IF_ERROR(GiveAnomaly(pack, a, inputs, given));
+  }
+  return given;
+}
+
+namespace {
+
 // What the batch form reads beside the events, and what is no SQL gives it.
 struct Given {
   std::vector<table::Relation> tables;
   std::vector<bool> truncated;  // of each admitted event; empty: none is
 };
 Result<Given> Give(const DataAccess& access, const std::shared_ptr<const CompiledPack>& pack,
-                   const SourcePlan& plan, const std::string& events,
+                   const SourcePlan& plan, const std::string& events, sql::Arrivals arrivals,
                    const std::vector<uint64_t>& refused) {
   FUQI_ASSIGN_OR_RETURN(const std::optional<table::Relation> standing,
                         GiveStanding(access, pack, plan));
@@ -365,6 +436,17 @@ Result<Given> Give(const DataAccess& access, const std::shared_ptr<const Compile
       given.truncated[i] = given.truncated[i] || graphs.truncated[i];
     }
   }
+  if (!pack->anomalies().empty()) {
+    FUQI_ASSIGN_OR_RETURN(
+        table::Relation anomalies,
+        GiveAnomalies(*pack, events, arrivals,
+                      [&](const std::string& inputs, const table::Relation& so_far) {
+                        std::vector<table::Relation> beside = given.tables;
+                        beside.push_back(so_far);
+                        return RunPlan(access, *pack, plan, inputs, std::move(beside));
+                      }));
+    given.tables.push_back(std::move(anomalies));
+  }
   return given;
 }
 
@@ -374,10 +456,10 @@ Result<DiffResult> Diff(const DataAccess& access, const std::shared_ptr<const Co
                         const SourcePlan& plan, const std::function<void(uint64_t)>& progress) {
   FUQI_ASSIGN_OR_RETURN(Admission admission, Admit(access, *pack, plan));
   const std::string events = admission.refused.empty() ? plan.sql : AdmittedSql(*pack, plan);
-  FUQI_ASSIGN_OR_RETURN(std::string sql,
-                        pack->BatchSql(events, admission.in_order ? sql::Arrivals::kInOrder
-                                                                  : sql::Arrivals::kAnyOrder));
-  FUQI_ASSIGN_OR_RETURN(Given given, Give(access, pack, plan, events, admission.refused));
+  const sql::Arrivals arrivals =
+      admission.in_order ? sql::Arrivals::kInOrder : sql::Arrivals::kAnyOrder;
+  FUQI_ASSIGN_OR_RETURN(std::string sql, pack->BatchSql(events, arrivals));
+  FUQI_ASSIGN_OR_RETURN(Given given, Give(access, pack, plan, events, arrivals, admission.refused));
   FUQI_ASSIGN_OR_RETURN(table::RowStream batch,
                         RunPlan(access, *pack, plan, sql, std::move(given.tables)));
   FUQI_ASSIGN_OR_RETURN(SourceReader reader, SourceReader::Open(access, *pack, plan));

@@ -47,10 +47,19 @@ Result<GivenGraphs> GiveGraphs(
     const CompiledPack& pack, const std::string& events,
     const std::function<Result<table::RowStream>(const std::string& sql)>& run);
 
-// Reads the source three times, and once for each graph. Where times go back, the batch form joins
-// each row with its past: its cost grows with the square of a partition's rows. An error in the
-// batch statement (a failed cast, an overflow) is the result's error; a stream keeps deciding
-// there.
+// What the pack's anomalies give each event of a SELECT, as the table that BatchSql needs: by the
+// brute force (half_space_brute.h) over what DuckDB makes of their inputs, in order of arrival,
+// those first that others may read. `run` gives the rows of a statement that reads the table as it
+// is so far, beside all else that BatchSql reads.
+Result<table::Relation> GiveAnomalies(
+    const CompiledPack& pack, const std::string& events, sql::Arrivals arrivals,
+    const std::function<Result<table::RowStream>(const std::string& sql,
+                                                 const table::Relation& so_far)>& run);
+
+// Reads the source three times, and once for each graph and anomaly. Where times go back, the batch
+// form joins each row with its past: its cost grows with the square of a partition's rows. An error
+// in the batch statement (a failed cast, an overflow) is the result's error; a stream keeps
+// deciding there.
 Result<DiffResult> Diff(const DataAccess& access, const std::shared_ptr<const CompiledPack>& pack,
                         const SourcePlan& plan, const std::function<void(uint64_t)>& progress = {});
 

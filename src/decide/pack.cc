@@ -210,6 +210,7 @@ Result<void> Reader::ReadPackFile(const std::string& text) {
   FUQI_RETURN_IF_ERROR(ReadRules(root));
   FUQI_RETURN_IF_ERROR(internal::ReadScores(root, pack_));
   FUQI_RETURN_IF_ERROR(internal::ReadGraphs(root, pack_));
+  FUQI_RETURN_IF_ERROR(internal::ReadAnomalies(root, pack_));
   return root.CheckNoUnknownKeys();
 }
 

@@ -27,6 +27,7 @@
 #include "base/toml.h"
 #include "decide/decision_table.h"
 #include "decide/graph.h"
+#include "decide/half_space_trees.h"
 #include "decide/list_entry.h"
 #include "table/datum.h"
 #include "table/type.h"
@@ -111,6 +112,19 @@ struct Graph {
   int64_t steps_max = 20'000;
 };
 
+// How unlike an event is to those before it (half_space_trees.h), and the inputs that make it so:
+// two features. The inputs read columns and features, but no other anomaly's.
+struct Anomaly {
+  struct Input {
+    std::string name;
+    Fragment sql;  // as the pack has it where `on` is empty; else NULL on other kinds
+  };
+  std::string name;
+  std::vector<size_t> on;  // the event kinds that it scores and learns from, rising; empty: all
+  std::vector<Input> inputs;
+  HalfSpaceShape shape;
+};
+
 struct Feature {
   std::string name;
   Fragment sql;                 // of a graph's feature: what it measures, "money.fan_in(to)"
@@ -119,7 +133,10 @@ struct Feature {
   bool checks_overlap = false;  // fails where two rows of a decision table hold
   int graph = -1;               // index of the graph that gives it; -1: it is SQL
   GraphMeasure measure;
+  int anomaly = -1;        // index of the anomaly that gives it
   bool is_lookup = false;  // a call in the pack's fragments (lookups.h), added by compiling
+
+  bool is_sql() const { return graph < 0 && anomaly < 0 && !is_lookup; }
 
   // What it is made of, in the pack's words.
   const std::string& said() const { return origin.empty() ? sql.text : origin; }
@@ -258,6 +275,7 @@ inline constexpr size_t kPackColumnsMax = 500;
 inline constexpr size_t kPackKindsMax = 16;
 inline constexpr size_t kPackGraphsMax = 16;
 inline constexpr size_t kGraphValuesMax = 8;
+inline constexpr size_t kPackAnomaliesMax = 8;
 inline constexpr size_t kPackListsMax = 100;
 inline constexpr size_t kPackReferencesMax = 100;
 inline constexpr size_t kPackStandingMax = 100;  // kinds, and rules that lay an action on one
@@ -291,13 +309,14 @@ struct Pack {
   std::vector<EventColumn> columns;  // of the union
   std::vector<std::pair<std::string, Fragment>> windows;
   std::vector<Graph> graphs;
+  std::vector<Anomaly> anomalies;
   std::vector<List> lists;
   std::vector<Reference> references;
   std::vector<StandingKind> standing;
   std::vector<OutboxTopic> outbox;
   std::vector<DecisionTable> tables;
   std::vector<Score> scores;
-  // Those of SQL, of tables, of scores, then of graphs; once compiled, lookups.
+  // Those of SQL, of tables, of scores, of graphs, then of anomalies; once compiled, lookups.
   std::vector<Feature> features;
   std::vector<Rule> rules;  // those of [[rule]], then those of scores
   std::vector<Source> sources;

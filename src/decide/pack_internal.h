@@ -42,6 +42,9 @@ Result<std::string> ReadColumnName(const TomlNode& node, const Pack& pack);
 Result<std::string> ReadPartition(const TomlNode& node, const Pack& pack);
 // 'on' of a table: the event kinds that it is for, rising; none where it does not say.
 Result<std::vector<size_t>> ReadOn(const TomlNode& table, const Pack& pack);
+// The expression on events of these kinds, and `otherwise`, SQL, on others.
+Fragment OnKinds(const Fragment& fragment, const Pack& pack, const std::vector<size_t>& on,
+                 std::string_view otherwise);
 // 'on' of a rule, and its condition.
 Result<void> ReadRuleKinds(const TomlNode& rule_node, const Pack& pack, Rule& rule);
 // 'table' of a source: the index of the kind.
@@ -80,5 +83,7 @@ bool IsReferencePath(std::string_view path);
 
 // [graph.NAME]: the graphs, and their features after those that the pack has.
 Result<void> ReadGraphs(const TomlNode& root, Pack& pack);
+// [anomaly.NAME]: likewise.
+Result<void> ReadAnomalies(const TomlNode& root, Pack& pack);
 
 }  // namespace fuqi::decide::internal

@@ -267,25 +267,31 @@ Result<std::vector<size_t>> internal::ReadOn(const TomlNode& table, const Pack& 
   return kinds;
 }
 
-Result<void> internal::ReadRuleKinds(const TomlNode& rule_node, const Pack& pack, Rule& rule) {
-  rule.condition = rule.when;
-  FUQI_ASSIGN_OR_RETURN(rule.on, ReadOn(rule_node, pack));
-  if (rule.on.empty()) {
-    return {};
-  }
+Fragment internal::OnKinds(const Fragment& fragment, const Pack& pack,
+                           const std::vector<size_t>& on, std::string_view otherwise) {
   std::string names;
-  for (size_t kind : rule.on) {
+  for (size_t kind : on) {
     names += (names.empty() ? "" : ", ") + table::QuoteText(pack.kinds[kind].name);
   }
   // CASE, since what stands behind AND is evaluated for every event and may fail. A line break
-  // keeps a comment at the condition's end from swallowing what follows.
+  // keeps a comment at the fragment's end from swallowing what follows.
   const std::string begin = fmt::format("CASE WHEN {} IN ({}) THEN (", kKindColumn, names);
-  rule.when_begin = begin.size();
-  rule.condition.text = begin + rule.when.text + "\n) ELSE FALSE END";
-  rule.condition.node = {};
-  rule.condition.parts = {{0, rule.when.where, {}},
-                          {begin.size(), rule.when.where, rule.when.node},
-                          {begin.size() + rule.when.text.size(), rule.when.where, {}}};
+  Fragment out = fragment;
+  out.text = fmt::format("{}{}\n) ELSE {} END", begin, fragment.text, otherwise);
+  out.node = {};
+  out.parts = {{0, fragment.where, {}},
+               {begin.size(), fragment.where, fragment.node},
+               {begin.size() + fragment.text.size(), fragment.where, {}}};
+  return out;
+}
+
+Result<void> internal::ReadRuleKinds(const TomlNode& rule_node, const Pack& pack, Rule& rule) {
+  rule.condition = rule.when;
+  FUQI_ASSIGN_OR_RETURN(rule.on, ReadOn(rule_node, pack));
+  if (!rule.on.empty()) {
+    rule.condition = OnKinds(rule.when, pack, rule.on, "FALSE");
+    rule.when_begin = rule.condition.parts[1].begin;
+  }
   return {};
 }
 

@@ -90,10 +90,15 @@ void AddTable(const std::string& name, const TomlNode& table, std::vector<Part>&
 // can change without being named.
 std::vector<Part> PartsOf(const TomlNode& root) {
   static const std::map<std::string_view, Kind> kSections = {
-      {"feature", Kind::kFeature}, {"window", Kind::kWindow},
-      {"list", Kind::kList},       {"standing", Kind::kStanding},
-      {"outbox", Kind::kOutbox},   {"graph", Kind::kGraph},
-      {"score", Kind::kScore},     {"decision_table", Kind::kDecisionTable}};
+      {"feature", Kind::kFeature},
+      {"window", Kind::kWindow},
+      {"list", Kind::kList},
+      {"standing", Kind::kStanding},
+      {"outbox", Kind::kOutbox},
+      {"graph", Kind::kGraph},
+      {"anomaly", Kind::kAnomaly},
+      {"score", Kind::kScore},
+      {"decision_table", Kind::kDecisionTable}};
   std::vector<Part> parts;
   for (const TomlNode::Entry& section : *root.Entries()) {
     if (section.value.is_array()) {  // rules
@@ -242,9 +247,9 @@ Result<void> CheckCommitted(const Pack& from, const Pack& to) {
 }  // namespace
 
 std::string_view PartName(ChangedPart::Kind kind) {
-  static constexpr std::array<std::string_view, 13> kNames = {
-      "rule", "feature",   "decision_table", "score",  "window",  "graph", "column",
-      "list", "reference", "standing",       "outbox", "setting", "file"};
+  static constexpr std::array<std::string_view, 14> kNames = {
+      "rule",   "feature", "decision_table", "score",    "window", "graph",   "anomaly",
+      "column", "list",    "reference",      "standing", "outbox", "setting", "file"};
   return kNames[static_cast<size_t>(kind)];
 }
 

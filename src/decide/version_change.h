@@ -24,6 +24,7 @@ struct ChangedPart {
     kScore,
     kWindow,
     kGraph,
+    kAnomaly,
     kColumn,  // of a table of events, as TABLE.COLUMN
     kList,
     kReference,

@@ -75,6 +75,10 @@ to = "payee"
 window = "30 days"
 [graph.money.feature]
 cycles = { measure = "cycles", length = 3, zh = "环", en = "cycles" }
+[anomaly.odd]
+window = 1000
+[anomaly.odd.input]
+amount = { sql = "amount", range = [0, 500] }
 [standing.account]
 columns = ["payer", "payee"]
 amount = "amount"
@@ -103,7 +107,7 @@ TEST(VersionChange, TellsEveryValueOfThePackThatIsAnother) {
     const char* before;
     const char* after;
   };
-  const std::array<Case, 14> cases = {{
+  const std::array<Case, 16> cases = {{
       {"threshold = 85", "threshold = 100", Kind::kList, "people", "threshold: 85",
        "threshold: 100"},
       {"threshold = 85\n", "", Kind::kList, "people", "threshold: 85", ""},
@@ -113,6 +117,9 @@ TEST(VersionChange, TellsEveryValueOfThePackThatIsAnother) {
        "steps_max: 500"},
       {"length = 3", "length = 4", Kind::kGraph, "money", "feature.cycles.length: 3",
        "feature.cycles.length: 4"},
+      {"window = 1000", "window = 2000", Kind::kAnomaly, "odd", "window: 1000", "window: 2000"},
+      {"range = [0, 500]", "range = [0, 900]", Kind::kAnomaly, "odd", "input.amount.range.2: 500",
+       "input.amount.range.2: 900"},
       {"[\"payer\", \"payee\"]", "[\"payer\"]", Kind::kStanding, "account", "columns.2: payee", ""},
       {"the account is bound", "bound", Kind::kStanding, "account",
        "reason.en: the account is bound", "reason.en: bound"},

@@ -31,7 +31,7 @@ bool ExactWhenSharded(const decide::CompiledPack& pack, const sql::Level& level,
          });
 }
 
-// The level that each feature belongs to, in the pack's order; -1: a graph gives it.
+// The level that each feature belongs to, in the pack's order; -1: it is no SQL.
 std::vector<int> LevelsOf(const decide::CompiledPack& pack) {
   std::vector<int> levels(pack.pack().features.size(), -1);
   for (size_t level = 0; level < pack.feature_outputs().size(); ++level) {
@@ -165,6 +165,18 @@ OrderedJson CheckJson(const decide::CompiledPack& compiled, bool lineage, Langua
                               {"edge_bytes", decide::GraphEdgeBytes(shape)},
                               {"vertex_bytes", decide::GraphVertexBytes(shape)}});
   }
+  json["anomalies"] = OrderedJson::array();
+  for (size_t a = 0; a < pack.anomalies.size(); ++a) {
+    const decide::HalfSpaceShape& shape = pack.anomalies[a].shape;
+    json["anomalies"].push_back({{"name", pack.anomalies[a].name},
+                                 {"level", compiled.anomalies()[a].after + 1},
+                                 {"inputs", shape.inputs.size()},
+                                 {"window", shape.window},
+                                 {"trees", shape.trees},
+                                 {"depth", shape.depth},
+                                 {"steps_max", decide::HalfSpaceSteps(shape)},
+                                 {"bytes", decide::HalfSpaceBytes(shape)}});
+  }
   json["rules"] = RulesJson(pack);
   json["findings"] = OrderedJson::array();
   for (const Error& finding : compiled.Findings()) {
@@ -195,6 +207,27 @@ void PrintGraphs(const decide::CompiledPack& compiled, Language language, std::o
        std::string(Tr("hub beyond", language)), std::string(Tr("steps an event", language)),
        std::string(Tr("bytes an edge", language)), std::string(Tr("bytes a vertex", language))},
       rows, out);
+}
+
+void PrintAnomalies(const decide::Pack& pack, Language language, std::ostream& out) {
+  if (pack.anomalies.empty()) {
+    return;
+  }
+  std::vector<std::vector<std::string>> rows;
+  rows.reserve(pack.anomalies.size());
+  for (const decide::Anomaly& anomaly : pack.anomalies) {
+    const decide::HalfSpaceShape& shape = anomaly.shape;
+    rows.push_back({anomaly.name, std::to_string(shape.inputs.size()), std::to_string(shape.window),
+                    std::to_string(shape.trees), std::to_string(shape.depth),
+                    std::to_string(decide::HalfSpaceSteps(shape)),
+                    std::to_string(decide::HalfSpaceBytes(shape))});
+  }
+  out << '\n';
+  PrintTable({std::string(Tr("anomaly", language)), std::string(Tr("inputs", language)),
+              std::string(Tr("events a window", language)), std::string(Tr("trees", language)),
+              std::string(Tr("depth", language)), std::string(Tr("steps an event", language)),
+              std::string(Tr("bytes", language))},
+             rows, out);
 }
 
 void PrintRules(const decide::Pack& pack, Language language, std::ostream& out) {
@@ -268,13 +301,15 @@ void PrintCheck(const decide::CompiledPack& compiled, const PackOptions& options
               std::string(Tr("exact when sharded", language)), std::string(Tr("window", language))},
              rows, out);
   PrintGraphs(compiled, language, out);
+  PrintAnomalies(pack, language, out);
   PrintRules(pack, language, out);
   if (options.lineage) {
     out << '\n';
     PrintLineage(compiled.lineage(), language, out);
   }
   out << '\n'
-      << Say(language, "an event takes at most {} instructions beside its windows and graphs",
+      << Say(language,
+             "an event takes at most {} instructions beside its windows, graphs and anomalies",
              compiled.steps_max())
       << '\n';
   for (const Error& finding : compiled.Findings()) {

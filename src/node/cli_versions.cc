@@ -55,11 +55,11 @@ void PrintStep(const OrderedJson& proposal, const char* member, Context& context
 }
 
 void PrintChanges(const OrderedJson& changes, Context& context) {
-  static constexpr std::array<std::string_view, 13> kParts = {
-      UserText("rule"),      UserText("feature"),  UserText("decision_table"), UserText("score"),
-      UserText("window"),    UserText("graph"),    UserText("column"),         UserText("list"),
-      UserText("reference"), UserText("standing"), UserText("outbox"),         UserText("setting"),
-      UserText("file")};
+  static constexpr std::array<std::string_view, 14> kParts = {
+      UserText("rule"),    UserText("feature"),   UserText("decision_table"), UserText("score"),
+      UserText("window"),  UserText("graph"),     UserText("anomaly"),        UserText("column"),
+      UserText("list"),    UserText("reference"), UserText("standing"),       UserText("outbox"),
+      UserText("setting"), UserText("file")};
   for (const OrderedJson& change : changes) {
     const std::string part = change["part"];
     const auto known = std::ranges::find(kParts, part);
