@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 #include <regex>
 
+#include "decide/anomaly_pack_test.h"
 #include "govern/local_owner.h"
 #include "ledger/log.h"
 #include "node/cli_fixture_test.h"
@@ -204,6 +205,25 @@ TEST_F(Command, ChecksAPack) {
   }
   EXPECT_TRUE(seen);
   EXPECT_TRUE(Json::parse(Run({"pack", "check", dir_ / "pack", "--openlineage"}).out).is_object());
+}
+
+TEST_F(Command, ChecksWhatAnomaliesOfAPackTake) {
+  dir_.Write("pack/pack.toml", decide::PackWithAnomalies());
+  const Json check = Json::parse(Run({"pack", "check", dir_ / "pack", "--json"}).out);
+  ASSERT_EQ(check["anomalies"].size(), 3u);
+  EXPECT_EQ(check["anomalies"][0]["level"], 0);
+  EXPECT_EQ(check["anomalies"][1], (Json{{"name", "odd"},
+                                         {"level", check["anomalies"][1]["level"]},
+                                         {"inputs", 5},
+                                         {"window", 100},
+                                         {"trees", 6},
+                                         {"depth", 7},
+                                         {"steps_max", 6 * 7},
+                                         {"bytes", 6 * 256 * 8 + 100 * 4}}));
+  EXPECT_LT(check["anomalies"][1]["level"], check["anomalies"][2]["level"]);
+  const Ran chinese = Run({"pack", "check", dir_ / "pack", "--lang", "zh"});
+  EXPECT_TRUE(std::regex_search(chinese.out, std::regex("\nodd +5 +100 +6 +7 +42 +12688")))
+      << chinese.out;
 }
 
 TEST_F(Command, PlacesWhatIsWrongInAPack) {
