@@ -1,10 +1,10 @@
-# fuqi_module(NAME LAYER n [DEPS modules…] [LINK libraries…] SOURCES … [TESTS …] [FUZZ …] [BENCH …])
+# fuqi_module(NAME LAYER n [DEPS modules…] [LINK libraries…] SOURCES … [TESTS …] [SHARDS n] [FUZZ …] [BENCH …])
 #
 # One folder under src/ is one static library fuqi_<name>, one namespace and one layer. DEPS are modules of strictly lower layers;
 # configuring fails otherwise, and tools/check_layers.py holds every #include against the same DEPS.
-# TESTS become one program <name>_tests. Each FUZZ source is a libFuzzer program under the fuzz preset and, under every other
-# preset, a program that replays the corpus in <folder>/corpus/<fuzzer name> as a test; target fuzzers builds all of them. BENCH sources
-# become <name>_bench.
+# TESTS become one program <name>_tests; where it takes long, ctest runs it in SHARDS parts, which share the cores. Each FUZZ source is a
+# libFuzzer program under the fuzz preset and, under every other preset, a program that replays the corpus in
+# <folder>/corpus/<fuzzer name> as a test; target fuzzers builds all of them. BENCH sources become <name>_bench.
 add_custom_target(fuzzers)
 # Sanitizers slow a test down by five to twenty times.
 set(FUQI_UNIT_TIMEOUT 600)
@@ -13,7 +13,7 @@ if(FUQI_SANITIZE)
 endif()
 
 function(fuqi_module NAME)
-  cmake_parse_arguments(M "" "LAYER" "DEPS;LINK;SOURCES;TESTS;FUZZ;BENCH;TEST_LINK" ${ARGN})
+  cmake_parse_arguments(M "" "LAYER;SHARDS" "DEPS;LINK;SOURCES;TESTS;FUZZ;BENCH;TEST_LINK" ${ARGN})
   if(M_UNPARSED_ARGUMENTS)
     message(FATAL_ERROR "fuqi_module(${NAME}): unknown arguments ${M_UNPARSED_ARGUMENTS}")
   endif()
@@ -40,8 +40,17 @@ function(fuqi_module NAME)
     add_executable(${NAME}_tests ${M_TESTS})
     target_link_libraries(${NAME}_tests PRIVATE ${target} GTest::gtest_main rapidcheck ${M_TEST_LINK})
     target_compile_definitions(${NAME}_tests PRIVATE FUQI_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
-    add_test(NAME ${NAME}_tests COMMAND ${NAME}_tests)
-    set_tests_properties(${NAME}_tests PROPERTIES LABELS "unit" TIMEOUT ${FUQI_UNIT_TIMEOUT})
+    if(M_SHARDS)
+      foreach(shard RANGE 1 ${M_SHARDS})
+        math(EXPR index "${shard} - 1")
+        add_test(NAME ${NAME}_tests_${shard}_of_${M_SHARDS} COMMAND ${NAME}_tests)
+        set_tests_properties(${NAME}_tests_${shard}_of_${M_SHARDS} PROPERTIES LABELS "unit" TIMEOUT ${FUQI_UNIT_TIMEOUT}
+          ENVIRONMENT "GTEST_TOTAL_SHARDS=${M_SHARDS};GTEST_SHARD_INDEX=${index}")
+      endforeach()
+    else()
+      add_test(NAME ${NAME}_tests COMMAND ${NAME}_tests)
+      set_tests_properties(${NAME}_tests PROPERTIES LABELS "unit" TIMEOUT ${FUQI_UNIT_TIMEOUT})
+    endif()
   endif()
   foreach(source IN LISTS M_FUZZ)
     get_filename_component(fuzzer ${source} NAME_WE)
