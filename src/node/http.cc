@@ -178,6 +178,22 @@ Result<void> ConfigureTls(asio::ssl::context& context, const TlsSettings& settin
   return {};
 }
 
+Result<void> ListenOn(const HttpSettings& settings, tcp::acceptor& acceptor) {
+  error_code error;
+  auto address = asio::ip::make_address(settings.address, error);
+  if (error) {
+    return Err(ErrorCode::kConfig, "{} is no IP address to listen on", settings.address);
+  }
+  const tcp::endpoint endpoint(address, settings.port);
+  if (acceptor.open(endpoint.protocol(), error) ||
+      acceptor.set_option(tcp::acceptor::reuse_address(true), error) ||
+      acceptor.bind(endpoint, error) || acceptor.listen(1024, error)) {
+    return Err(ErrorCode::kIo, "cannot listen on {} port {}: {}", settings.address, settings.port,
+               error.message());
+  }
+  return {};
+}
+
 }  // namespace
 
 Language LanguageFromHeader(std::string_view accept_language) {
@@ -207,6 +223,12 @@ Result<void> CheckTls(const HttpSettings& settings) {
   }
   asio::ssl::context context(asio::ssl::context::tls_server);
   return ConfigureTls(context, *settings.tls);
+}
+
+Result<void> CheckPort(const HttpSettings& settings) {
+  asio::io_context context;
+  tcp::acceptor acceptor(context);
+  return ListenOn(settings, acceptor);
 }
 
 struct HttpServer::Impl {
@@ -258,19 +280,9 @@ Result<void> HttpServer::Impl::Listen(const HttpSettings& settings) {
     tls.emplace(asio::ssl::context::tls_server);
     FUQI_RETURN_IF_ERROR(ConfigureTls(*tls, *settings.tls));
   }
-  error_code error;
-  auto address = asio::ip::make_address(settings.address, error);
-  if (error) {
-    return Err(ErrorCode::kConfig, "{} is no IP address to listen on", settings.address);
-  }
-  tcp::endpoint endpoint(address, settings.port);
   acceptor.emplace(shards[0]->context);
-  if (acceptor->open(endpoint.protocol(), error) ||
-      acceptor->set_option(tcp::acceptor::reuse_address(true), error) ||
-      acceptor->bind(endpoint, error) || acceptor->listen(1024, error)) {
-    return Err(ErrorCode::kIo, "cannot listen on {} port {}: {}", settings.address, settings.port,
-               error.message());
-  }
+  FUQI_RETURN_IF_ERROR(ListenOn(settings, *acceptor));
+  error_code error;
   port = acceptor->local_endpoint(error).port();  // asked for later while a thread closes
   return {};
 }

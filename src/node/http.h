@@ -107,6 +107,8 @@ Language LanguageFromHeader(std::string_view accept_language);
 
 // kConfig if the certificate or key of `settings` cannot be used.
 Result<void> CheckTls(const HttpSettings& settings);
+// kIo if nobody can listen where `settings` say, as when another process does.
+Result<void> CheckPort(const HttpSettings& settings);
 
 class HttpServer {
  public:

@@ -120,6 +120,7 @@ Result<void> CheckServeConfig(const ServeConfig& config, Disk& disk) {
 Result<std::unique_ptr<Server>> Server::Start(const ServeConfig& config, Disk& disk, Clock& clock) {
   FUQI_ASSIGN_OR_RETURN(ApiKeys keys, ApiKeys::Load(disk, config.keys));
   FUQI_RETURN_IF_ERROR(CheckTls(config.http));
+  FUQI_RETURN_IF_ERROR(CheckPort(config.http));  // before logs are recovered, which may take long
   FUQI_ASSIGN_OR_RETURN(std::unique_ptr<table::Binder> binder, table::Binder::Open());
   std::vector<ServedPack> packs;
   for (const PackConfig& pack : config.packs) {

@@ -297,6 +297,18 @@ TEST_F(Serve, SaysSoWhenTheDiskIsFull) {
   EXPECT_NE(Log().find("the log has failed"), std::string::npos);
 }
 
+TEST_F(Serve, TouchesNoLogWhereItsPortIsTaken) {
+  Start();
+  Result<ServeConfig> config = LoadServeConfig(SystemDisk(), dir_ / "serve.toml");
+  ASSERT_TRUE(config) << config.error().ToString();
+  config->http.port = server_->port();
+  config->data = dir_ / "other";
+  const auto second = Server::Start(*config, disk_, SystemClock());
+  ASSERT_FALSE(second);
+  EXPECT_EQ(second.error().code(), ErrorCode::kIo);
+  EXPECT_FALSE(std::filesystem::exists(config->data));
+}
+
 TEST_F(Serve, KeepsDecisionsAcrossARestartAndAChangeOfThePack) {
   Start();
   const TestResponse first = Decide(EventJsonText("t1", "1500"));
