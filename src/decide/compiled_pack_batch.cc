@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <utility>
+
 #include "decide/compiled_pack.h"
 
 namespace fuqi::decide {
@@ -109,7 +111,7 @@ Result<std::string> CompiledPack::AnomalyInputSql(size_t anomaly, const std::str
   sql::Batch batch;
   batch.source = WithGiven(events);
   batch.windows = windows_;
-  for (size_t k = 0; k < static_cast<size_t>(bound.after + 1); ++k) {
+  for (size_t k = 0; std::cmp_less_equal(k, bound.after); ++k) {
     batch.levels.push_back({&levels_[k], items_[k]});
   }
   batch.levels.push_back({&bound.level, anomaly_items_[anomaly]});

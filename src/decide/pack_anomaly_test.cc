@@ -192,7 +192,7 @@ TEST(PackAnomaly, ScoresFromTheSecondWindowOnAndNamesWhatIsStrange) {
   Core core(AnomalyPack());
   const auto pay = [&](int i, int64_t cents, std::string_view payee) {
     return core.Decide(
-        Payment(fmt::format("p{}", i), kStartUs + i * 25 * kHourUs, "a1", payee, cents),
+        Payment(fmt::format("p{}", i), kStartUs + i * (25 * kHourUs), "a1", payee, cents),
         1 + 2 * core.events());
   };
   for (int i = 0; i < 100; ++i) {
