@@ -115,6 +115,23 @@ OrderedJson RulesJson(const decide::Pack& pack) {
   return rules;
 }
 
+OrderedJson AnomaliesJson(const decide::CompiledPack& compiled) {
+  OrderedJson anomalies = OrderedJson::array();
+  for (size_t a = 0; a < compiled.anomalies().size(); ++a) {
+    const decide::Anomaly& anomaly = compiled.pack().anomalies[a];
+    const decide::HalfSpaceShape& shape = anomaly.shape;
+    anomalies.push_back({{"name", anomaly.name},
+                         {"level", compiled.anomalies()[a].after + 1},
+                         {"inputs", shape.inputs.size()},
+                         {"window", shape.window},
+                         {"trees", shape.trees},
+                         {"depth", shape.depth},
+                         {"steps_max", decide::HalfSpaceSteps(shape)},
+                         {"bytes", decide::HalfSpaceBytes(shape)}});
+  }
+  return anomalies;
+}
+
 OrderedJson CheckJson(const decide::CompiledPack& compiled, bool lineage, Language language) {
   const decide::Pack& pack = compiled.pack();
   OrderedJson json = {{"pack", pack.name},
@@ -165,18 +182,7 @@ OrderedJson CheckJson(const decide::CompiledPack& compiled, bool lineage, Langua
                               {"edge_bytes", decide::GraphEdgeBytes(shape)},
                               {"vertex_bytes", decide::GraphVertexBytes(shape)}});
   }
-  json["anomalies"] = OrderedJson::array();
-  for (size_t a = 0; a < pack.anomalies.size(); ++a) {
-    const decide::HalfSpaceShape& shape = pack.anomalies[a].shape;
-    json["anomalies"].push_back({{"name", pack.anomalies[a].name},
-                                 {"level", compiled.anomalies()[a].after + 1},
-                                 {"inputs", shape.inputs.size()},
-                                 {"window", shape.window},
-                                 {"trees", shape.trees},
-                                 {"depth", shape.depth},
-                                 {"steps_max", decide::HalfSpaceSteps(shape)},
-                                 {"bytes", decide::HalfSpaceBytes(shape)}});
-  }
+  json["anomalies"] = AnomaliesJson(compiled);
   json["rules"] = RulesJson(pack);
   json["findings"] = OrderedJson::array();
   for (const Error& finding : compiled.Findings()) {

@@ -31,11 +31,11 @@ std::array<std::optional<double>, 5> PointOf(const Transaction& payment, Past& p
   while (past.last_hour.front() < payment.ts_us - kHourUs) {
     past.last_hour.pop_front();
   }
-  const auto minutes = static_cast<double>(since_us / kMinuteUs);
+  const int64_t minutes = since_us / kMinuteUs;  // whole ones
   return {std::log(1 + static_cast<double>(payment.amount_fen) / 100),
           static_cast<double>(payment.ts_us % kDayUs) / kHourUs, payment.abroad ? 1.0 : 0.0,
           std::log(1 + static_cast<double>(past.last_hour.size())),
-          is_first ? std::nullopt : std::optional(std::log(1 + minutes))};
+          is_first ? std::nullopt : std::optional(std::log(1 + static_cast<double>(minutes)))};
 }
 
 // The share of pairs of one of each in which the planted one scores higher; equal ones count half.
