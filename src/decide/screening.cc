@@ -90,7 +90,7 @@ ScreeningHit CompareNames(std::string_view query, std::string_view name) {
 }
 
 std::string ScreeningVersion() {
-  constexpr int kAlgorithm = 2;  // raise it with every change that may change a score
+  constexpr int kAlgorithm = 3;  // raise it with every change to a score or to what is found
   return fmt::format("{}-{}-{}", kAlgorithm, Tables().hash, utf8proc_unicode_version());
 }
 

@@ -36,6 +36,9 @@ struct Candidate {
   uint32_t name = 0;
 };
 
+// What a word of this weight accounts for. Rounded up: bounds must not pass below a score.
+int Accounted(int weight, int permille) { return (weight * permille + 999) / 1000; }
+
 std::string TokenKey(const NameToken& token) {
   return static_cast<char>('0' + static_cast<int>(token.word)) + token.text;
 }
@@ -190,7 +193,7 @@ class ScreeningIndex::Impl::Search {
     // A letter alone meets too many words to look at them: every name is credited with it.
     for (const WeighedToken& word : query_) {
       if (word.profile->token.kind == Kind::kLatin && word.profile->token.text.size() == 1) {
-        anywhere_ += word.weight * kInitialWorth / 1000;
+        anywhere_ += Accounted(word.weight, kInitialWorth);
         any_initial_ = true;
       }
     }
@@ -225,7 +228,7 @@ class ScreeningIndex::Impl::Search {
 
   void Meet(uint32_t token, int permille, int weight) {
     if (permille > 0) {
-      meetings_.push_back({token, permille, weight * permille / 1000});
+      meetings_.push_back({token, permille, Accounted(weight, permille)});
     }
   }
 
@@ -402,7 +405,7 @@ class ScreeningIndex::Impl::Search {
         }
         const Similarity found = OneToMany(index_.tokens[token].profile, many);
         if (found.permille > 0) {
-          parts_.push_back({token, found.permille, weight * found.permille / 1000});
+          parts_.push_back({token, found.permille, Accounted(weight, found.permille)});
         }
       };
       for (char word : {'0', '1', '2', '3', '4'}) {
