@@ -46,7 +46,7 @@ std::string TokenKey(const NameToken& token) {
 // FNV-1a of all letters of a name that is Latin throughout and has several words; 0 of another.
 // Equal where the same letters are cut into words at other places; seldom elsewhere.
 uint64_t LettersHash(const std::vector<NameToken>& tokens) {
-  if (tokens.size() < 2 || tokens.size() > kSyllablesMax) {
+  if (tokens.size() < 2) {
     return 0;
   }
   uint64_t hash = 14695981039346656037U;

@@ -245,6 +245,11 @@ TEST(ScreeningIndex, FindsWhatScoresTheVeryThreshold) {
   EXPECT_TRUE(index.Search("Sa", {.threshold = score + 1}).hits.empty());
 }
 
+TEST(ScreeningIndex, FindsTheSameLettersCutIntoManyWords) {
+  ScreeningIndex index = List({{"a", "O u ya n gxiu"}});
+  EXPECT_THAT(Found(index, "Ou yangx iu"), ElementsAre("a"));
+}
+
 TEST(ScreeningIndex, SaysThatABudgetEndedIt) {
   ScreeningIndex index;
   for (int i = 0; i < 100; ++i) {
