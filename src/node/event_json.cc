@@ -146,9 +146,15 @@ Result<Datum> TextOf(std::string_view text, table::Type type) {
   }
   if (type.id == TypeId::kTimestamp) {
     Result<int64_t> us = ParseTimestamp(text);
-    return us ? Result<Datum>(Datum::Int(*us))
-              : Err(ErrorCode::kTypeMismatch,
-                    "the text is no time such as 2026-01-31T10:00:00.123456Z");
+    if (!us) {
+      return Err(ErrorCode::kTypeMismatch,
+                 "the text is no time such as 2026-01-31T10:00:00.123456Z");
+    }
+    // An offset may lead out of the years that a time can be told in.
+    if (const int32_t year = CivilFromDays(DayOf(*us)).year; year < 1 || year > 9999) {
+      return Err(ErrorCode::kOutOfRange, "the time is not in the years 0001 to 9999 in UTC");
+    }
+    return Datum::Int(*us);
   }
   return WrongType(type);
 }

@@ -42,6 +42,7 @@ TEST(EventJson, ReadsEveryTypeExactly) {
   EXPECT_EQ(Value("ts", R"("2026-07-01T08:30:00.5Z")"), "2026-07-01 08:30:00.5");
   EXPECT_EQ(Value("ts", R"("2026-07-01T08:30:00+08:00")"), "2026-07-01 00:30:00");
   EXPECT_EQ(Value("ts", R"("2026-07-01 08:30:00")"), "2026-07-01 08:30:00");
+  EXPECT_EQ(Value("ts", R"("0001-01-01T01:00:00+01:00")"), "0001-01-01 00:00:00");
   EXPECT_EQ(Value("day", R"("2024-02-29")"), "2024-02-29");
   EXPECT_EQ(Value("ok", "true"), "true");
   EXPECT_EQ(Value("ok", "false"), "false");
@@ -71,7 +72,7 @@ TEST(EventJson, NeverPassesMoneyThroughADouble) {
             "1234567890123456789012345678.0123456789");
 }
 
-TEST(EventJson, RefusesWhatItWouldHaveToRound) {
+TEST(EventJson, RefusesWhatItsTypeDoesNotHold) {
   EXPECT_EQ(Value("amount", "0.001"), "out_of_range");
   EXPECT_EQ(Value("amount", "10000000000000000.00"), "out_of_range");
   EXPECT_EQ(Value("amount", "1e400"), "out_of_range");
@@ -80,6 +81,8 @@ TEST(EventJson, RefusesWhatItWouldHaveToRound) {
   EXPECT_EQ(Value("tiny", "-1"), "out_of_range");
   EXPECT_EQ(Value("tiny", "256"), "out_of_range");
   EXPECT_EQ(Value("ratio", "1e999"), "out_of_range");
+  EXPECT_EQ(Value("ts", "\"9999-12-31T23:59:59.9-01:00\""), "out_of_range");
+  EXPECT_EQ(Value("ts", "\"0001-01-01T00:59:59+01:00\""), "out_of_range");
 }
 
 TEST(EventJson, ConvertsNothing) {
